@@ -1,0 +1,94 @@
+import { OptionError } from './errors.ts'
+
+/** Returns `value` if it is an integer of at least 1, else throws an {@link OptionError}. */
+export function positiveInteger(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number
+  throw expected(name, 'a positive integer', value)
+}
+
+/** Returns `value` if it is an integer of at least 0, else throws an {@link OptionError}. */
+export function wholeNumber(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  throw expected(name, 'a whole number', value)
+}
+
+/** Returns `value` if it is a finite number with `low <= value <= high`, else throws an {@link OptionError}. */
+export function numberBetween(name: string, value: unknown, low: number, high: number): number {
+  if (typeof value === 'number' && value >= low && value <= high) return value
+  throw expected(name, `a number from ${String(low)} to ${String(high)}`, value)
+}
+
+/** Returns `value` if it is a non-empty string, else throws an {@link OptionError}. */
+export function nonEmptyString(name: string, value: unknown): string {
+  if (typeof value === 'string' && value.length > 0) return value
+  throw expected(name, 'a non-empty string', value)
+}
+
+/** Returns `value` if it is a non-empty list of strings, else throws an {@link OptionError}. */
+export function columnList(name: string, value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.length > 0 && value.every((v) => typeof v === 'string'))
+    return value
+  throw expected(name, 'a non-empty list of column names', value)
+}
+
+/** Returns `value` if it is one of `choices`, else throws an {@link OptionError} with the nearest. */
+export function oneOf<const T extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly T[],
+): T {
+  if (choices.includes(value as T)) return value as T
+  const hint = typeof value === 'string' ? didYouMean(value, choices) : ''
+  throw expected(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value, hint)
+}
+
+/** Throws an {@link OptionError} for a key of `options` that is not in `known`, naming the nearest. */
+export function knownOptions(owner: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    throw new OptionError(
+      `Expected ${owner} to be given only known options, got \`${key}\`${didYouMean(key, known)}`,
+    )
+  }
+}
+
+/** Returns `; did you mean …?` for the near-miss of `word` among `choices`, or nothing. */
+export function didYouMean(word: string, choices: readonly string[]): string {
+  const near = nearest(word, choices)
+  return near === undefined ? '' : `; did you mean \`${near}\`?`
+}
+
+/** Returns the choice with the least edit distance to `word`, if that is at most a third of its length (at least 2). */
+export function nearest(word: string, choices: readonly string[]): string | undefined {
+  let best: string | undefined
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1
+  for (const choice of choices) {
+    const distance = editDistance(word.toLowerCase(), choice.toLowerCase())
+    if (distance >= least) continue
+    least = distance
+    best = choice
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+function expected(name: string, what: string, value: unknown, hint = ''): OptionError {
+  return new OptionError(`Expected option \`${name}\` to be ${what}, got ${format(value)}${hint}`)
+}
+
+function format(value: unknown): string {
+  const type = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value
+  return `\`${String(value)}\` (${type})`
+}

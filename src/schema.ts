@@ -1,0 +1,77 @@
+import { DataType, Field, Schema } from 'apache-arrow'
+import { SchemaError } from './errors.ts'
+import { didYouMean } from './options.ts'
+
+const heavyKey = 'millrace.heavy'
+
+/** The kinds of column that operators ask for. */
+export type ColumnKind = 'text' | 'binary' | 'number' | 'tensor'
+
+const kinds: Readonly<Record<ColumnKind, (type: DataType) => boolean>> = {
+  text: (type) =>
+    DataType.isUtf8(type) ||
+    (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType)),
+  binary: (type) => DataType.isBinary(type),
+  number: (type) => DataType.isFloat(type) || DataType.isInt(type),
+  tensor: (type) => DataType.isFixedSizeList(type),
+}
+
+/**
+ * Returns the field called `name`, checked to be of `kind`.
+ *
+ * @throws {SchemaError} naming the operator `owner`, what was expected and what is there
+ */
+export function requireField(
+  schema: Schema,
+  name: string,
+  { owner, kind }: { owner: string; kind?: ColumnKind },
+): Field {
+  const field = schema.fields.find((f) => f.name === name)
+  if (!field) throw missingColumn(name, schema, owner)
+  if (kind && !kinds[kind](field.type as DataType))
+    throw new SchemaError(
+      `Expected column \`${name}\` of ${owner} to be ${kind}, got ${String(field.type)}`,
+      { column: name },
+    )
+  return field
+}
+
+/** The error for a column that is not there. */
+export function missingColumn(name: string, schema: Schema, owner?: string): SchemaError {
+  const names = schema.fields.map((f) => f.name)
+  const whose = owner === undefined ? '' : ` for ${owner}`
+  return new SchemaError(
+    `Expected column \`${name}\`${whose}, got columns ${names.join(', ')}${didYouMean(name, names)}`,
+    { column: name },
+  )
+}
+
+/** `schema` with `fields` in place of those of the same name, or at the end. */
+export function schemaWith(schema: Schema, fields: readonly Field[]): Schema {
+  const added = new Map(fields.map((f) => [f.name, f]))
+  const kept = schema.fields.map((f) => {
+    const replaced = added.get(f.name)
+    added.delete(f.name)
+    return replaced ?? f
+  })
+  return new Schema([...kept, ...added.values()], schema.metadata)
+}
+
+/** `schema` without the fields in `names`. */
+export function schemaWithout(schema: Schema, names: readonly string[]): Schema {
+  return new Schema(
+    schema.fields.filter((f) => !names.includes(f.name)),
+    schema.metadata,
+  )
+}
+
+/** Marks a field whose values are large (encoded pictures, pixels): carried only as far as an operator declares it. */
+export function heavy<T extends DataType>(field: Field<T>): Field<T> {
+  const metadata = new Map([...field.metadata, [heavyKey, 'true']])
+  return new Field(field.name, field.type, field.nullable, metadata)
+}
+
+/** Whether a field is marked {@link heavy}. */
+export function isHeavy(field: Field): boolean {
+  return field.metadata.get(heavyKey) === 'true'
+}
