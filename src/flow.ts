@@ -98,9 +98,10 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
           if (!(result.value instanceof Control)) return { done: false, value: result.value }
         }
       },
-      return() {
+      async return() {
         abort.abort()
-        return Promise.resolve({ done: true, value: undefined })
+        await pulled.return(undefined)
+        return { done: true, value: undefined }
       },
     }
   }
@@ -277,6 +278,7 @@ export async function* untilAborted<T>(
 ): AsyncGenerator<T, undefined> {
   const ended = { done: true, value: undefined } as const
   let end: ((result: typeof ended) => void) | undefined
+  let waiting = false
   const stop = (): void => end?.(ended)
   signal.addEventListener('abort', stop)
   const values = source[Symbol.asyncIterator]()
@@ -285,14 +287,18 @@ export async function* untilAborted<T>(
       // Not Promise.race: on a promise that outlives the loop it would gather a reaction per value.
       const pulled = await new Promise<IteratorResult<T>>((resolve, reject) => {
         end = resolve
+        waiting = true
         values.next().then(resolve, reject)
       })
+      waiting = pulled === ended
       if (pulled.done) return
       yield pulled.value
     }
   } finally {
     signal.removeEventListener('abort', stop)
-    values.return?.().catch(() => undefined)
+    const returned = values.return?.().catch(() => undefined)
+    // One that waits, maybe for ever, returns when its wait is over.
+    if (!waiting) await returned
   }
 }
 

@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { Barrier, Control, Rejects } from './control.ts'
 import { Deferred, Flow, flowOf } from './flow.ts'
 import type { Counts } from './run-state.ts'
+import { withoutHeavy } from './batch.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
 export interface Step<T, R, S = unknown> {
@@ -80,11 +81,12 @@ export function operate<T, R>(
         try {
           await resume(step, context.run?.restored(key))
           const values = counted(input.pull(wanting(context, reads)), counts)
-          const work = { step, key, counts }
+          const work = { step, key, counts, columns: context.columns }
           yield* concurrency === 1
             ? oneByOne(values, work)
             : concurrently(values, work, { concurrency, ordered, signal: context.signal })
-          if (step.flush) yield* answers(step.flush(), counts)
+          if (context.signal.aborted) return
+          if (step.flush) yield* answers(step.flush(), work)
           settle(counts)
         } finally {
           await step.close?.()
@@ -117,16 +119,18 @@ interface Work<T, R> {
   readonly step: Step<T, R>
   readonly key: string
   readonly counts: Counts | undefined
+  readonly columns: ReadonlySet<string> | undefined
 }
 
 async function* oneByOne<T, R>(
   values: AsyncIterable<T | Control>,
-  { step, key, counts }: Work<T, R>,
+  work: Work<T, R>,
 ): AsyncGenerator<R | Control> {
+  const { step, key } = work
   for await (const value of values) {
     if (value instanceof Barrier) yield await saved(value, key, step)
     else if (value instanceof Control) yield value
-    else yield* answers(step.next(value), counts)
+    else yield* answers(step.next(value), work)
   }
 }
 
@@ -147,12 +151,12 @@ async function* counted<T>(
 
 async function* answers<R>(
   made: Iterable<R | Control> | AsyncIterable<R | Control>,
-  counts: Counts | undefined,
+  { counts, columns }: Pick<Work<unknown, R>, 'counts' | 'columns'>,
 ): AsyncGenerator<R | Control> {
   for await (const value of made) {
     if (counts && value instanceof RecordBatch) counts.rowsKept += value.numRows
     if (counts && value instanceof Rejects) counts.rejected += value.rows.length
-    yield value
+    yield value instanceof RecordBatch ? (withoutHeavy(value, columns) as R & RecordBatch) : value
   }
 }
 
@@ -172,9 +176,10 @@ interface Task<R> {
 /** Pulls and works ahead of the reader, with at most `concurrency` values in hand. */
 async function* concurrently<T, R>(
   values: AsyncIterable<T | Control>,
-  { step, key, counts }: Work<T, R>,
+  work: Work<T, R>,
   options: { concurrency: number; ordered: boolean; signal: AbortSignal },
 ): AsyncGenerator<R | Control> {
+  const { step, key } = work
   const tasks: Task<R>[] = []
   const iterator = values[Symbol.asyncIterator]()
   let bell = new Deferred()
@@ -186,7 +191,7 @@ async function* concurrently<T, R>(
   const begin = (value: T): void => {
     const task: Task<R> = { outputs: [], done: false }
     tasks.push(task)
-    void gather(answers(step.next(value), counts), task).then(() => {
+    void gather(answers(step.next(value), work), task).then(() => {
       bell.resolve()
     })
   }

@@ -75,3 +75,11 @@ export function heavy<T extends DataType>(field: Field<T>): Field<T> {
 export function isHeavy(field: Field): boolean {
   return field.metadata.get(heavyKey) === 'true'
 }
+
+/** `schema` without the heavy fields that are not in `wanted`. */
+export function schemaWithoutHeavy(schema: Schema, wanted: ReadonlySet<string>): Schema {
+  return schemaWithout(
+    schema,
+    schema.fields.filter((f) => isHeavy(f) && !wanted.has(f.name)).map((f) => f.name),
+  )
+}
