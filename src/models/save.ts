@@ -1,0 +1,203 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { copyFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { makeVector, Table, tableFromIPC, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
+import { DataError } from '../errors.ts'
+import type { Json, ModelState, StateArray } from './model.ts'
+
+const manifestName = 'model.json'
+const formatVersion = 1
+
+interface FileEntry {
+  readonly file: string
+  readonly sha256: string
+}
+
+interface ArrayEntry extends FileEntry {
+  readonly type: string
+  readonly shape: readonly number[]
+}
+
+interface Manifest {
+  readonly format: 'millrace-model'
+  readonly formatVersion: number
+  readonly kind: string
+  readonly version: number
+  readonly rowsSeen: number
+  readonly parameters: Readonly<Record<string, Json>>
+  readonly arrays: Readonly<Record<string, ArrayEntry>>
+  readonly files: Readonly<Record<string, FileEntry>>
+}
+
+/**
+ * Writes a model as a folder: `model.json` (kind, version, parameters, rows seen, checksums), an
+ * Arrow IPC file with one column `values` per array, and copies of the model's own files.
+ *
+ * Everything is written under a temporary name beside `folder`, synced, then renamed. A folder that
+ * is there already is moved aside first and removed last, so one of the two is always whole.
+ */
+export async function saveModel(folder: string, state: ModelState): Promise<void> {
+  const target = resolve(folder)
+  const temporary = `${target}.${randomUUID()}.tmp`
+  await mkdir(temporary, { recursive: true })
+  try {
+    await writeFolder(temporary, state)
+    const previous = `${temporary}.previous`
+    const moved = await renameIfThere(target, previous)
+    await rename(temporary, target).catch(async (error: unknown) => {
+      if (moved) await rename(previous, target)
+      throw error
+    })
+    await syncFolder(dirname(target))
+    if (moved) await rm(previous, { recursive: true })
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/**
+ * Reads a model of `kind` from a folder, and checks every checksum, shape and type.
+ *
+ * @throws {DataError} if the folder is no model, of another kind or format version, or damaged
+ */
+export async function loadModel(folder: string, kind: string): Promise<ModelState> {
+  const manifest = await readManifest(folder)
+  if (manifest.kind !== kind)
+    throw new DataError(`Expected a model of kind \`${kind}\`, got \`${manifest.kind}\``, {
+      url: folder,
+    })
+  const arrays: Record<string, StateArray> = {}
+  for (const [name, entry] of Object.entries(manifest.arrays))
+    arrays[name] = readArray(folder, name, entry, await readChecked(folder, entry))
+  const files: Record<string, string> = {}
+  for (const [name, entry] of Object.entries(manifest.files)) {
+    await readChecked(folder, entry)
+    files[name] = join(folder, basename(entry.file))
+  }
+  const { version, parameters, rowsSeen } = manifest
+  return { kind, version, parameters, arrays, rowsSeen, files, origin: folder }
+}
+
+async function writeFolder(folder: string, state: ModelState): Promise<void> {
+  const arrays: Record<string, ArrayEntry> = {}
+  for (const [name, { shape, values }] of Object.entries(state.arrays)) {
+    const size = shape.reduce((a, b) => a * b, 1)
+    if (size !== values.length)
+      throw new Error(
+        `Expected ${String(size)} values in \`${name}\`, got ${String(values.length)}`,
+      )
+    const vector = ArrayBuffer.isView(values)
+      ? makeVector(values as Float64Array)
+      : vectorFromArray(values, new Utf8())
+    const bytes = tableToIPC(new Table({ values: vector }), 'file')
+    const file = `${name}.arrow`
+    await writeSynced(join(folder, file), bytes)
+    arrays[name] = { file, type: String(vector.type), shape, sha256: sha256(bytes) }
+  }
+  const files: Record<string, FileEntry> = {}
+  for (const [name, path] of Object.entries(state.files ?? {})) {
+    const copy = join(folder, name)
+    await copyFile(path, copy)
+    await sync(copy)
+    files[name] = { file: name, sha256: sha256(await readFile(copy)) }
+  }
+  const { kind, version, rowsSeen, parameters } = state
+  const format = 'millrace-model' as const
+  const manifest = { format, formatVersion, kind, version, rowsSeen, parameters, arrays, files }
+  const signed = { ...manifest, sha256: manifestChecksum(manifest) }
+  await writeSynced(join(folder, manifestName), `${JSON.stringify(signed, null, 2)}\n`)
+  await syncFolder(folder)
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  const text = await readOrFail(folder, manifestName)
+  let signed: (Manifest & { readonly sha256?: string }) | null
+  try {
+    signed = JSON.parse(text.toString('utf8')) as typeof signed
+  } catch (cause) {
+    throw new DataError(`Expected JSON in \`${manifestName}\``, { url: folder }, { cause })
+  }
+  if (signed?.format !== 'millrace-model')
+    throw new DataError(`Expected a model in \`${manifestName}\`, got another kind of JSON`, {
+      url: folder,
+    })
+  if (signed.formatVersion !== formatVersion)
+    throw new DataError(
+      `Expected model format version ${String(formatVersion)}, got ${String(signed.formatVersion)}`,
+      { url: folder },
+    )
+  const { sha256: checksum, ...manifest } = signed
+  if (checksum !== manifestChecksum(manifest))
+    throw new DataError(`Expected \`${manifestName}\` as it was saved, got another checksum`, {
+      url: folder,
+    })
+  return manifest
+}
+
+function readArray(folder: string, name: string, entry: ArrayEntry, bytes: Buffer): StateArray {
+  const vector = tableFromIPC(bytes).getChild('values')
+  const size = entry.shape.reduce((a, b) => a * b, 1)
+  if (!vector || vector.length !== size || String(vector.type) !== entry.type)
+    throw new DataError(
+      `Expected ${String(size)} values of ${entry.type} in \`${entry.file}\`, got ${String(vector?.length)} of ${String(vector?.type)}`,
+      { url: folder },
+    )
+  if (entry.type === 'Utf8')
+    return { shape: entry.shape, values: [...vector].map((text: unknown) => String(text)) }
+  const values = vector.toArray() as StateArray['values']
+  return { shape: entry.shape, values: values.slice() }
+}
+
+async function readChecked(folder: string, { file, sha256: checksum }: FileEntry): Promise<Buffer> {
+  const bytes = await readOrFail(folder, basename(file))
+  if (sha256(bytes) === checksum) return bytes
+  throw new DataError(`Expected \`${file}\` as it was saved, got another checksum`, { url: folder })
+}
+
+async function readOrFail(folder: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(join(folder, file))
+  } catch (cause) {
+    throw new DataError(`Expected a model folder with \`${file}\``, { url: folder }, { cause })
+  }
+}
+
+/** Over the manifest as compact JSON, so that its layout does not count. */
+function manifestChecksum(manifest: Manifest): string {
+  return sha256(JSON.stringify(manifest))
+}
+
+function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+async function writeSynced(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  await file.sync().finally(() => file.close())
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
+}
+
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
