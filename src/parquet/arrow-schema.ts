@@ -1,0 +1,116 @@
+/** Types that the file stores alike: large and view layouts are read as the plain ones. */
+const plainTypes: ReadonlyMap<number, number> = new Map([
+  [19, 4], // LargeBinary → Binary
+  [20, 5], // LargeUtf8 → Utf8
+  [21, 12], // LargeList → List
+  [23, 4], // BinaryView → Binary
+  [24, 5], // Utf8View → Utf8
+  [25, 12], // ListView → List
+  [26, 12], // LargeListView → List
+])
+
+/** Fields of the tables of `Schema.fbs` and `Message.fbs`, by their place. */
+const message = { headerType: 1, header: 2 }
+const schema = { fields: 1 }
+const field = { name: 0, typeType: 2, children: 5 }
+const schemaHeader = 1
+
+/**
+ * The value of the key `ARROW:schema` for `columns` alone, with {@link plainTypes}. It is edited in
+ * place, since the tables of those types have no fields: whatever else it says is kept.
+ *
+ * @see https://github.com/apache/arrow/blob/main/format/Schema.fbs
+ * @throws {RangeError} if it is not an Arrow schema
+ */
+export function editArrowSchema(encoded: string, columns: ReadonlySet<string>): string {
+  const bytes = Buffer.from(encoded, 'base64')
+  const tables = new Tables(bytes)
+  // Older writers leave out the four bytes of 0xff before the length.
+  const start = tables.uint32(0) === 0xffffffff ? 8 : 4
+  const root = start + tables.uint32(start)
+  if (tables.byteAt(root, message.headerType) !== schemaHeader)
+    throw new RangeError('Expected `ARROW:schema` to be a schema message')
+  const fields = tables.follow(tables.follow(root, message.header) ?? 0, schema.fields)
+  if (fields === undefined) return encoded
+  keepFields(tables, fields, columns)
+  const seen = new Set<number>()
+  for (const each of tables.elements(fields)) plain(tables, each, seen)
+  return bytes.toString('base64')
+}
+
+/** Takes the fields that are not in `columns` out of the vector at `at`. */
+function keepFields(tables: Tables, at: number, columns: ReadonlySet<string>): void {
+  const kept = tables.elements(at).filter((each) => {
+    const name = tables.follow(each, field.name)
+    return name !== undefined && columns.has(tables.text(name))
+  })
+  tables.view.setUint32(at, kept.length, true)
+  for (const [i, each] of kept.entries()) {
+    const slot = at + 4 + 4 * i
+    tables.view.setUint32(slot, each - slot, true)
+  }
+}
+
+/** `seen` keeps a damaged schema, whose fields share children, from being walked without end. */
+function plain(tables: Tables, at: number, seen: Set<number>): void {
+  if (seen.has(at)) return
+  seen.add(at)
+  const slot = tables.slot(at, field.typeType)
+  if (slot !== undefined) {
+    const type = tables.view.getUint8(slot)
+    tables.view.setUint8(slot, plainTypes.get(type) ?? type)
+  }
+  const children = tables.follow(at, field.children)
+  if (children === undefined) return
+  for (const each of tables.elements(children)) plain(tables, each, seen)
+}
+
+/** What is needed of the flatbuffers layout: tables with a table of offsets, and vectors of offsets. */
+class Tables {
+  readonly view: DataView
+  readonly #bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  uint32(at: number): number {
+    return this.view.getUint32(at, true)
+  }
+
+  /** Where field `index` of the table at `at` is, if it is there. */
+  slot(at: number, index: number): number | undefined {
+    const offsets = at - this.view.getInt32(at, true)
+    const entry = 4 + 2 * index
+    if (entry >= this.view.getUint16(offsets, true)) return undefined
+    const offset = this.view.getUint16(offsets + entry, true)
+    return offset === 0 ? undefined : at + offset
+  }
+
+  /** The byte in field `index` of the table at `at`. */
+  byteAt(at: number, index: number): number | undefined {
+    const slot = this.slot(at, index)
+    return slot === undefined ? undefined : this.view.getUint8(slot)
+  }
+
+  /** What field `index` of the table at `at` points to. */
+  follow(at: number, index: number): number | undefined {
+    const slot = this.slot(at, index)
+    return slot === undefined ? undefined : slot + this.uint32(slot)
+  }
+
+  /** What the elements of the vector at `at` point to. */
+  elements(at: number): number[] {
+    const count = this.uint32(at)
+    if (count > this.#bytes.length / 4) throw new RangeError('Expected fewer fields than bytes')
+    return Array.from({ length: count }, (_, i) => {
+      const slot = at + 4 + 4 * i
+      return slot + this.uint32(slot)
+    })
+  }
+
+  text(at: number): string {
+    return this.#bytes.toString('utf8', at + 4, at + 4 + this.uint32(at))
+  }
+}

@@ -1,0 +1,122 @@
+import { chunk, column, element, file, group, pair } from './fields.ts'
+import { decodeStruct } from './thrift-codec.ts'
+import { type Struct, structIn, structs, text, whole } from './thrift.ts'
+
+/** Bytes of a file. Half-open. */
+export interface Range {
+  /** First byte. */
+  readonly start: number
+  /** First byte after it. */
+  readonly end: number
+}
+
+/** A column's bytes in one row group. */
+export interface Chunk extends Range {
+  /** Name of the column at the top level of the schema. */
+  readonly column: string
+  /** Its place in the row group. */
+  readonly index: number
+  /** Bytes once decompressed. */
+  readonly rawBytes: number
+}
+
+/** One row group of a file. */
+export interface RowGroup {
+  /** How many rows. */
+  readonly numRows: number
+  /** Where its leaf columns are. */
+  readonly chunks: readonly Chunk[]
+  /** As stored. */
+  readonly struct: Struct
+}
+
+/** A file's metadata: what is needed of it, over the whole tree. */
+export interface Footer {
+  /** How many rows. */
+  readonly numRows: number
+  /** Names of the columns at the top level of the schema. */
+  readonly columns: readonly string[]
+  /** The row groups, in order. */
+  readonly rowGroups: readonly RowGroup[]
+  /** Key-value metadata. */
+  readonly metadata: ReadonlyMap<string, string>
+  /** As stored. */
+  readonly struct: Struct
+}
+
+/** `PAR1`, at both ends of a file. */
+export const magic = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
+
+/**
+ * Reads a footer.
+ *
+ * @see https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
+ * @throws {RangeError} if it is not one, or if its parts contradict each other
+ */
+export function decodeFooter(bytes: Uint8Array): Footer {
+  const struct = decodeStruct(bytes)
+  if (struct.fields.has(file.encryption)) throw new RangeError('Expected a file without encryption')
+  const leaves = columnsOfLeaves(structs(struct, file.schema))
+  const rowGroups = structs(struct, file.rowGroups).map((each) => rowGroup(each, leaves))
+  const pairs = struct.fields.has(file.metadata) ? structs(struct, file.metadata) : []
+  return {
+    numRows: whole(struct, file.numRows),
+    columns: [...new Set(leaves)],
+    rowGroups,
+    metadata: new Map(pairs.map((each) => [text(each, pair.key), text(each, pair.value, '')])),
+    struct,
+  }
+}
+
+function rowGroup(struct: Struct, leaves: readonly string[]): RowGroup {
+  const columns = structs(struct, group.columns)
+  if (columns.length !== leaves.length)
+    throw new RangeError(
+      `Expected ${String(leaves.length)} column chunks, got ${String(columns.length)}`,
+    )
+  const chunks = columns.map((each, index) => {
+    if (each.fields.has(chunk.path)) throw new RangeError('Expected all columns in one file')
+    if (each.fields.has(chunk.encryption))
+      throw new RangeError('Expected columns without encryption')
+    const data = structIn(each, chunk.data)
+    const dictionary = data.fields.has(column.dictionary) ? whole(data, column.dictionary) : 0
+    const page = whole(data, column.page)
+    // Some writers say 0 for a dictionary that is not there.
+    const start = dictionary > 0 ? Math.min(dictionary, page) : page
+    const rawBytes = whole(data, column.rawBytes)
+    return {
+      column: leaves[index] ?? '',
+      index,
+      start,
+      end: start + whole(data, column.bytes),
+      rawBytes,
+    }
+  })
+  return { numRows: whole(struct, group.numRows), chunks, struct }
+}
+
+/** For each leaf of the schema, depth first, its column at the top level. */
+export function columnsOfLeaves(elements: readonly Struct[]): string[] {
+  const [root] = elements
+  const leaves: string[] = []
+  let at = 1
+  for (let columns = root ? childrenOf(root) : 0; columns > 0; columns--) {
+    const top = elements[at]
+    const name = top ? text(top, element.name) : ''
+    for (let open = 1; open > 0; open--) {
+      const each = elements[at++]
+      if (!each) throw new RangeError('Expected a schema that is a whole tree')
+      const children = childrenOf(each)
+      if (children === 0) leaves.push(name)
+      open += children
+    }
+  }
+  if (!root || at !== elements.length)
+    throw new RangeError('Expected a schema that is a whole tree')
+  return leaves
+}
+
+/** How many elements of the schema are its children. */
+export function childrenOf(each: Struct): number {
+  return each.fields.has(element.children) ? whole(each, element.children) : 0
+}
