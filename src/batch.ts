@@ -13,10 +13,14 @@ import {
   Schema,
   Struct,
   Utf8,
-  Vector,
+  type Vector,
   vectorFromArray,
 } from 'apache-arrow'
-import { isHeavy, missingColumn, schemaWith } from './schema.ts'
+import { concatData } from './concat-data.ts'
+import { addRowBytes, dataBytes } from './data-bytes.ts'
+import { SchemaError } from './errors.ts'
+import { isHeavy, missingColumn, schemaWith, typeName } from './schema.ts'
+import { takeData } from './take-data.ts'
 
 /** A column: its field and its values. */
 export interface Column {
@@ -36,10 +40,18 @@ export function column(batch: RecordBatch, name: string): Vector {
 /** Makes a batch of columns that have the same number of rows. */
 export function batchOf(columns: readonly Column[], schema?: Schema): RecordBatch {
   const made = schema ?? new Schema(columns.map((c) => c.field))
-  const children = columns.map((c) => oneData(c.vector))
   const length = columns[0]?.vector.length ?? 0
-  const type = new Struct(made.fields)
-  return new RecordBatch(made, makeData({ type, length, nullCount: 0, children }))
+  for (const { field, vector } of columns)
+    if (vector.length !== length)
+      throw new SchemaError(
+        `Expected column \`${field.name}\` to have ${String(length)} rows, got ${String(vector.length)}`,
+        { column: field.name },
+      )
+  return batchOfData(
+    made,
+    columns.map((c) => oneData(c.vector)),
+    length,
+  )
 }
 
 /** The columns of `batch`. */
@@ -64,12 +76,19 @@ export function withColumns(batch: RecordBatch, columns: readonly Column[]): Rec
 
 /** The columns of `batch` that are in `names`, in the order of `names`. Copies nothing. */
 export function select(batch: RecordBatch, names: readonly string[]): RecordBatch {
-  const fields = new Map(batch.schema.fields.map((f) => [f.name, f]))
-  return batchOf(
-    names.map((name) => {
-      const vector = column(batch, name)
-      return { field: fields.get(name) ?? new Field(name, vector.type as DataType, true), vector }
-    }),
+  const { fields, metadata } = batch.schema
+  const at = names.map((name) => {
+    const i = fields.findIndex((field) => field.name === name)
+    if (i < 0) throw missingColumn(name, batch.schema)
+    return i
+  })
+  return batchOfData(
+    new Schema(
+      at.map((i) => fields[i] as Field),
+      metadata,
+    ),
+    at.map((i) => batch.data.children[i] as Data),
+    batch.numRows,
   )
 }
 
@@ -86,28 +105,42 @@ export function withoutHeavy(
 }
 
 /** Returns the rows of `batch` at `rows`, in that order, with the same schema. Copies. */
-export function take(batch: RecordBatch, rows: readonly number[]): RecordBatch {
-  return batchOf(
-    columnsOf(batch).map(({ field, vector }) => {
-      const values = rows.map((row): unknown => vector.get(row))
-      return { field, vector: vectorFromArray(values, field.type as DataType) }
-    }),
-    batch.schema,
-  )
+export function take(batch: RecordBatch, rows: ArrayLike<number>): RecordBatch {
+  const children = batch.data.children.map((data) => takeData(data, rows))
+  return batchOfData(batch.schema, children, rows.length)
 }
 
-/** Joins batches of one schema. Copies. */
+/** Joins batches of one schema, each column in one piece. Copies, unless there is one batch. */
 export function concat(batches: readonly RecordBatch[]): RecordBatch {
   const [first] = batches
   if (!first) throw new Error('Expected at least one batch')
   if (batches.length === 1) return first
-  return batchOf(
-    first.schema.fields.map((field) => ({
-      field,
-      vector: new Vector(batches.flatMap((b) => column(b, field.name).data)),
-    })),
-    first.schema,
+  const numRows = batches.reduce((n, batch) => n + batch.numRows, 0)
+  const children = first.schema.fields.map((field, i) =>
+    concatData(batches.map((batch) => sameType(field, batch.data.children[i]))),
   )
+  return batchOfData(first.schema, children, numRows)
+}
+
+/** A batch without rows. */
+export function emptyBatch(schema: Schema): RecordBatch {
+  return batchOfData(
+    schema,
+    schema.fields.map((field) => vectorFromArray([], field.type as DataType).data[0] as Data),
+    0,
+  )
+}
+
+/** Bytes that the rows of `batch` take: of a slice only its own, a dictionary once and whole. */
+export function byteLength(batch: RecordBatch): number {
+  return batch.data.children.reduce((n, data) => n + dataBytes(data), 0)
+}
+
+/** What each row takes by itself, whatever batch it comes in: its values and offsets, in bytes. */
+export function rowBytes(batch: RecordBatch): Float64Array {
+  const bytes = new Float64Array(batch.numRows)
+  for (const data of batch.data.children) addRowBytes(data, bytes)
+  return bytes
 }
 
 /** A text column. */
@@ -155,8 +188,21 @@ function keyPart(value: unknown): string {
 
 /** The one piece of data behind a vector; several are copied into one. */
 function oneData(vector: Vector): Data {
-  const [data] = vector.data
-  if (data && vector.data.length === 1) return data as Data
-  const joined = vectorFromArray([...vector] as unknown[], vector.type as DataType)
-  return joined.data[0] as Data
+  const data = vector.data as readonly Data[]
+  return data.length === 1 ? (data[0] as Data) : concatData(data)
+}
+
+function batchOfData(schema: Schema, children: Data[], length: number): RecordBatch {
+  const type = new Struct(schema.fields)
+  return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }))
+}
+
+function sameType(field: Field, data: Data | undefined): Data {
+  const wanted = typeName(field.type as DataType)
+  const found = data ? typeName(data.type) : 'none'
+  if (data && found === wanted) return data
+  throw new SchemaError(
+    `Expected column \`${field.name}\` to be ${wanted} in every batch, got ${found}`,
+    { column: field.name },
+  )
 }

@@ -30,7 +30,7 @@ export function requireField(
   if (!field) throw missingColumn(name, schema, owner)
   if (kind && !kinds[kind](field.type as DataType))
     throw new SchemaError(
-      `Expected column \`${name}\` of ${owner} to be ${kind}, got ${String(field.type)}`,
+      `Expected column \`${name}\` of ${owner} to be ${kind}, got ${typeName(field.type as DataType)}`,
       { column: name },
     )
   return field
@@ -82,4 +82,9 @@ export function schemaWithoutHeavy(schema: Schema, wanted: ReadonlySet<string>):
     schema,
     schema.fields.filter((f) => isHeavy(f) && !wanted.has(f.name)).map((f) => f.name),
   )
+}
+
+/** The type as it is written in messages: `Utf8`, `FixedSizeList[40]<Float32>`. */
+export function typeName(type: { toString: () => string }): string {
+  return type.toString()
 }

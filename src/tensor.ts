@@ -1,15 +1,17 @@
 import {
+  type Data,
   DataType,
   Field,
   FixedSizeList,
   Float32,
   makeData,
   makeVector,
-  type Schema,
   type Vector,
 } from 'apache-arrow'
 import type { Column } from './batch.ts'
+import { concatData } from './concat-data.ts'
 import { SchemaError } from './errors.ts'
+import { typeName } from './schema.ts'
 
 const extension = 'ARROW:extension:name'
 const details = 'ARROW:extension:metadata'
@@ -37,7 +39,7 @@ export function fixedShapeTensor(
 export function tensorShape(field: Field): readonly number[] {
   if (!DataType.isFixedSizeList(field.type))
     throw new SchemaError(
-      `Expected column \`${field.name}\` to be a tensor of fixed shape, got ${String(field.type)}`,
+      `Expected column \`${field.name}\` to be a tensor of fixed shape, got ${typeName(field.type as DataType)}`,
       { column: field.name },
     )
   if (field.metadata.get(extension) !== 'arrow.fixed_shape_tensor') return [field.type.listSize]
@@ -57,20 +59,38 @@ export function tensorColumn(name: string, shape: readonly number[], values: Flo
 /**
  * The float32 values of a tensor column, row after row, without copying where they lie in one piece.
  * A null row reads as what its slot holds.
+ *
+ * @throws {SchemaError} if the values are not float32
  */
 export function tensorValues(vector: Vector): Float32Array {
-  const size = (vector.type as FixedSizeList).listSize
-  const parts = vector.data.map((data) => {
-    const child = data.children[0]
-    return (child?.values as Float32Array).subarray(0, data.length * size)
+  const { values } = tensorMatrix(vector)
+  if (values instanceof Float32Array) return values
+  throw new SchemaError(`Expected tensors of float32, got ${typeName(vector.type as DataType)}`, {
+    column: '',
   })
-  const [first] = parts
-  if (first && parts.length === 1) return first
-  const joined = new Float32Array(vector.length * size)
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
+}
+
+/**
+ * The rows of a tensor column as a matrix, row-major, without copying where they lie in one piece.
+ * A null row reads as what its slot holds.
+ *
+ * @throws {SchemaError} if the values are neither float32 nor float64
+ */
+export function tensorMatrix(vector: Vector): {
+  rows: number
+  columns: number
+  values: Float32Array | Float64Array
+} {
+  const { type, children, length } = concatData(vector.data as readonly Data[])
+  const values = children[0]?.values as unknown
+  if (!DataType.isFixedSizeList(type) || !isFloats(values))
+    throw new SchemaError(`Expected tensors of float32 or float64, got ${typeName(type)}`, {
+      column: '',
+    })
+  const columns = type.listSize
+  return { rows: length, columns, values: values.subarray(0, length * columns) }
+}
+
+function isFloats(values: unknown): values is Float32Array | Float64Array {
+  return values instanceof Float32Array || values instanceof Float64Array
 }
