@@ -92,3 +92,25 @@ function format(value: unknown): string {
   const type = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value
   return `\`${String(value)}\` (${type})`
 }
+
+/** Returns the red, green and blue (0 to 255) of a colour `#rrggbb`, else throws an {@link OptionError}. */
+export function colour(name: string, value: unknown): readonly [number, number, number] {
+  if (typeof value !== 'string' || !/^#[0-9a-f]{6}$/i.test(value))
+    throw expected(name, 'a colour such as `#1a2b3c`', value)
+  const rgb = Number.parseInt(value.slice(1), 16)
+  return [rgb >> 16, (rgb >> 8) & 255, rgb & 255]
+}
+
+/** Returns `value` if it is a list of `length` finite numbers of at least `least`, else throws an {@link OptionError}. */
+export function numbers(
+  name: string,
+  value: unknown,
+  length: number,
+  least = -Infinity,
+): readonly number[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : []
+  const numbers = list.filter((v) => typeof v === 'number' && Number.isFinite(v) && v >= least)
+  if (list.length === length && numbers.length === length) return numbers as number[]
+  const bound = least > -Infinity ? ' above 0' : ''
+  throw expected(name, `a list of ${String(length)} numbers${bound}`, value)
+}

@@ -1,0 +1,79 @@
+import { Field, Int32, type RecordBatch } from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { colour, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import { pixelsField } from '../src/pixels.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
+import { requireField } from '../src/schema.ts'
+import type { DecodeTaskOptions } from '../src/tasks/decode.ts'
+
+/** Options of {@link decode}. */
+export interface DecodeOptions {
+  /**
+   * Column of encoded pictures.
+   *
+   * @default 'image'
+   */
+  readonly column?: string
+  /**
+   * What shows through transparent pixels: a colour `#rrggbb`, or `contrast` for white, or black
+   * where the visible pixels are so light that they would vanish on white.
+   *
+   * @default 'contrast'
+   */
+  readonly background?: string
+  /**
+   * Most pixels of a picture; a larger one is not decoded.
+   *
+   * @default 100_000_000
+   */
+  readonly limitPixels?: number
+  /**
+   * What becomes of a picture that does not decode.
+   *
+   * @default 'fail'
+   */
+  readonly onError?: OnError
+}
+
+const names = ['pixels', 'width', 'height', 'channels']
+
+/**
+ * Decodes JPEG, PNG, WebP, GIF, TIFF and AVIF pictures to 8-bit sRGB, turned as EXIF says.
+ *
+ * - Rows: n to at most n; order kept.
+ * - Columns: `image` (Binary) → `pixels` (tensor of varying shape height × width × 3, uint8, heavy),
+ *   `width`, `height` (Int32, after EXIF), `channels` (Int32, of the file).
+ * - Animations and files of several pages: the first picture.
+ * - Nulls: a row without a picture is at fault.
+ * - Faults (`onError`): `MISSING`, `EMPTY`, `FORMAT`, `DAMAGED` (also cut files), `TOO_LARGE`.
+ * - Concurrency: see {@link rowTask}; a row in work holds at most 4 bytes per pixel.
+ *
+ * @throws {OptionError} at the call, if an option is unknown or out of range
+ * @throws {DataError} on the stream, if a picture does not decode and `onError` is 'fail'
+ */
+export function decode(options: DecodeOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
+  knownOptions('decode', options, ['column', 'background', 'limitPixels', 'onError'])
+  const column = nonEmptyString('column', options.column ?? 'image')
+  const background = options.background ?? 'contrast'
+  const limitPixels = positiveInteger('limitPixels', options.limitPixels ?? 100_000_000)
+  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
+
+  return rowTask({
+    name: 'decode',
+    task: 'decode',
+    options: {
+      column,
+      background: background === 'contrast' ? background : colour('background', background),
+      limitPixels,
+    } satisfies DecodeTaskOptions,
+    reads: [column],
+    makes: names,
+    fields(input) {
+      requireField(input, column, { owner: 'decode', kind: 'binary' })
+      const numbers = ['width', 'height', 'channels'].map((n) => new Field(n, new Int32(), true))
+      return [pixelsField('pixels'), ...numbers]
+    },
+    onError,
+    rowBytes: 4 * limitPixels,
+  })
+}

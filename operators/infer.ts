@@ -1,0 +1,57 @@
+import type { RecordBatch } from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { modelColumns, pictureModel, type PictureModelOptions } from '../src/onnx-model.ts'
+import { knownOptions, oneOf } from '../src/options.ts'
+import { checkedPixels, pictureSize } from '../src/pixels.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
+import { requireField } from '../src/schema.ts'
+import type { InferTaskOptions } from '../src/tasks/infer.ts'
+import { fixedShapeTensor } from '../src/tensor.ts'
+
+/** Options of {@link infer}. */
+export interface InferOptions extends PictureModelOptions {
+  /**
+   * What becomes of a picture for which the model computes something that is not finite.
+   *
+   * @default 'fail'
+   */
+  readonly onError?: OnError
+}
+
+/**
+ * Runs an .onnx model on each picture, one at a time and on one thread, so that results do not
+ * depend on batches or threads.
+ *
+ * - Rows: n to at most n; order kept.
+ * - Columns: `pixels` of one size (after `resize`) → `embedding`, or the columns of `outputs`: float32
+ *   tensors of the shape that the model gives them, without the batch's dimension.
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `MODEL`.
+ * - Concurrency: see {@link rowTask}; each thread has a session of its own.
+ *
+ * The model is loaded and run once when the schema is asked for, so a model that does not fit
+ * is found before any picture is read.
+ *
+ * @throws {OptionError} at the call, if an option is unknown; before data flows, if the model has no such output or is not one for pictures
+ * @throws {SchemaError} before data flows, if there are no pictures, or of a size that the model does not take
+ * @throws {DataError} before data flows, if the file is no model
+ */
+export function infer(options: InferOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
+  knownOptions('infer', options, ['model', 'input', 'outputs', 'onError'])
+  const model = pictureModel(options)
+  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
+
+  return rowTask({
+    name: 'infer',
+    task: 'infer',
+    options: { model } satisfies InferTaskOptions,
+    reads: ['pixels'],
+    makes: Object.values(model.outputs ?? { first: 'embedding' }),
+    async fields(input) {
+      const pixels = checkedPixels(requireField(input, 'pixels', { owner: 'infer' }), 'infer')
+      const columns = await modelColumns(model, pictureSize(pixels))
+      return columns.map(({ name, shape }) => fixedShapeTensor(name, shape))
+    },
+    onError,
+  })
+}

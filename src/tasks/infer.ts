@@ -1,0 +1,38 @@
+import type { PictureModel } from '../onnx-model.ts'
+import type { PictureSize } from '../pixels.ts'
+import { type OpenModel, openModel } from './onnx-session.ts'
+import { pixelsIn, RowError, type Task, type TaskValue } from './task.ts'
+
+/** Options of this task. */
+export interface InferTaskOptions extends Readonly<Record<string, unknown>> {
+  /** What is run, and how pictures are fed to it. */
+  readonly model: PictureModel
+}
+
+/** Runs the model on the decoded picture. */
+export function start({ model }: InferTaskOptions): Task {
+  let opened: { readonly size: PictureSize; readonly session: Promise<OpenModel> } | undefined
+  return {
+    async run(row) {
+      const pixels = pixelsIn(row, 'pixels')
+      opened ??= { size: pixels, session: openModel(model, pixels) }
+      const session = await opened.session
+      const columns: Record<string, TaskValue> = {}
+      for (const { column, values } of await session.run(pixels)) {
+        if (!values.every(Number.isFinite))
+          throw new RowError(
+            'MODEL',
+            `Expected finite values in \`${column}\`, got NaN or infinity`,
+          )
+        columns[column] = values
+      }
+      return columns
+    },
+    async close() {
+      await opened?.session.then(
+        (session) => session.close(),
+        () => undefined,
+      )
+    },
+  }
+}
