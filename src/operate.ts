@@ -88,6 +88,7 @@ export function operate<T, R>(
           if (context.signal.aborted) return
           if (step.flush) yield* answers(step.flush(), work)
           settle(counts)
+          context.run?.settled.add(key)
         } finally {
           await step.close?.()
         }

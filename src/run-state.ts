@@ -45,6 +45,8 @@ export class Run {
   readonly threads: number | undefined
   /** Counts by operator key, in the order in which the operators started. */
   readonly counts = new Map<string, Counts>()
+  /** Keys of the operators that read their input to its end: their counts add up. */
+  readonly settled = new Set<string>()
   readonly #spillDir: string
   readonly #restored: ReadonlyMap<string, unknown>
   readonly #keys = new Map<object, string>()
@@ -52,6 +54,7 @@ export class Run {
   #folder: Promise<string> | undefined
   #due: Barrier | undefined
   #requested = new Set<() => void>()
+  #draining = false
 
   constructor(settings: RunSettings = {}) {
     this.seed = settings.seed ?? 0
@@ -99,6 +102,17 @@ export class Run {
   /** Asks every source for `barrier`. */
   request(barrier: Barrier): void {
     this.#due = barrier
+    for (const wake of this.#requested) wake()
+  }
+
+  /** Whether sources are to end early: what they have given goes on to the sinks. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** Asks every source to end. */
+  drain(): void {
+    this.#draining = true
     for (const wake of this.#requested) wake()
   }
 

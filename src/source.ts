@@ -37,6 +37,7 @@ export interface SourceSpec<T, P> {
  *
  * - Barriers: one that is due goes down once, between two values, while the source is idle, or before
  *   it ends, with the position as the source's state.
+ * - Drain: ends before the next value.
  * - Resume: starts after the position that the checkpoint has for it.
  * - Columns: heavy ones that nobody wants are dropped, if `read` still carries them.
  * - Memory: one value, asked for when the one before has been taken.
@@ -75,10 +76,14 @@ async function* withBarriers<T, P>(
   let position = run?.restored(key) as P | undefined
   let sent: Barrier | undefined
   let requested = new Deferred()
+  const draining = new AbortController()
+  const reading = AbortSignal.any([signal, draining.signal])
   const stopListening = run?.onRequest(() => {
+    if (run.draining) draining.abort()
     requested.resolve()
   })
-  const values = untilAborted(read(context, position), signal)
+  if (run?.draining) draining.abort()
+  const values = untilAborted(read({ ...context, signal: reading }, position), reading)
 
   function due(): Barrier | undefined {
     const barrier = run?.barrier
