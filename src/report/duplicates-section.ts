@@ -1,0 +1,78 @@
+import { clip, type Html, html } from './html.ts'
+import { type Figures, itemFigure } from './item-figure.ts'
+import type { PageData, PageGroup, PageGroups, PageItem, PageMember } from './page-data.ts'
+import { groupAnchor, nameLength, pixelsOf } from './payload.ts'
+import { count, plural } from './words.ts'
+
+/** Duplicate groups, exact then near, leaks first. */
+export function duplicatesSection(data: PageData, indexOf: ReadonlyMap<string, number>): Html {
+  const figures = { pictures: data.pictures, indexOf }
+  return html`<section id="duplicates" aria-labelledby="duplicates-title">
+    <h2 id="duplicates-title">Duplicates</h2>
+    <p>
+      Leaks come first, then the largest groups. The member to keep has the most pixels, then the
+      most bytes; distances are to it.
+    </p>
+    <h3 id="exact">Exact: equal bytes</h3>
+    ${groupList(data.exact, figures, 'No two files are equal.')}
+    <h3 id="near">Near: they look alike</h3>
+    ${groupList(data.near, figures, 'No pictures look alike.')}
+  </section>`
+}
+
+function groupList(of: PageGroups, figures: Figures, none: string): Html {
+  if (of.total === 0) return html`<p class="none">${none}</p>`
+  const { groups, total, leaks, onlyExact } = of
+  const hidden = total - onlyExact - groups.length
+  const notes = [
+    `${plural(total, 'group')}, ${leaks === 0 ? 'none' : count(leaks)} across splits.`,
+    onlyExact > 0 && `${count(onlyExact)} of them hold only exact copies and are shown above.`,
+    hidden > 0 && `${count(hidden)} more are in groups.parquet.`,
+  ]
+  return html`<p>${notes.filter((note) => note !== false).join(' ')}</p>
+    <div class="groups">${groups.map((group) => groupCard(group, figures))}</div>`
+}
+
+function groupCard(group: PageGroup, figures: Figures): Html {
+  const { kind, size, splits, members } = group
+  const leak = splits.length > 1
+  const names = splits.slice(0, 6).map((split) => clip(split, nameLength))
+  const more = splits.length > names.length ? ' and more' : ''
+  const hidden = size - members.length
+  return html`<article class="${leak ? 'group leak' : 'group'}" id="${groupAnchor(group)}">
+    <h4>
+      ${kind === 'exact' ? 'Exact' : 'Near'} ${group.group}
+      <small>${plural(size, 'item')}</small
+      >${leak && html` <span class="mark alarm">leak: <bdi>${names.join(' + ')}</bdi>${more}</span>`}
+    </h4>
+    <ul class="strip">
+      ${members.map((m) => memberItem(m, kind === 'near', leak, figures))}${hidden > 0 && html`<li class="more">and ${count(hidden)} more in groups.parquet</li>`}
+    </ul>
+  </article>`
+}
+
+function memberItem(member: PageMember, near: boolean, leak: boolean, figures: Figures): Html {
+  const { item, keep } = member
+  const mark = keep
+    ? html`<span class="mark keep">keep</span>`
+    : html`<span class="distance">${near ? distanceOf(member) : 'copy'}</span>`
+  const notes = html`<span class="notes"
+    >${mark}
+    ${leak && item.split !== null && html`<b><bdi>${clip(item.split, nameLength)}</bdi></b> `}${sizeOf(item)}</span
+  >`
+  return html`<li${keep && html` class="keep"`}>${itemFigure(item, figures, notes)}</li>`
+}
+
+function distanceOf({ by, embeddingDistance, hashDistance }: PageMember): string {
+  if (by === 'hash') return 'exact copy'
+  const parts = [
+    embeddingDistance !== null && `distance ${embeddingDistance.toFixed(3)}`,
+    hashDistance !== null && plural(hashDistance, 'bit'),
+  ]
+  return parts.filter((part) => part !== false).join(' · ')
+}
+
+function sizeOf(item: PageItem): Html | false {
+  const pixels = pixelsOf(item)
+  return pixels !== null && html`<span class="pixels">${pixels}</span>`
+}

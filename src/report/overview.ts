@@ -1,0 +1,107 @@
+import { type Html, html } from './html.ts'
+import type { PageData } from './page-data.ts'
+import { count, plural, seconds } from './words.ts'
+
+/** The head of the page: what was read, and the counts, each with what to do about it. */
+export function overview(data: PageData, names: readonly string[]): Html {
+  const { summary } = data
+  const total = summary.timings['total']
+  const took = total === undefined ? '' : `, in ${seconds(total)}`
+  return html`<header>
+    <p class="brand">
+      <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+        <path
+          d="M2 7c4-4 6 4 10 0s6 4 10 0M2 13c4-4 6 4 10 0s6 4 10 0M2 19c4-4 6 4 10 0s6 4 10 0"
+        />
+      </svg>
+      Millrace report
+    </p>
+    <h1>${names.map((name, i) => html`${i > 0 && ', '}<bdi>${name}</bdi>`)}</h1>
+    <p class="lead">
+      ${plural(summary.items, 'item')} read${took}
+      <time datetime="${summary.startedAt}">${dateOf(summary.startedAt)}</time>
+    </p>
+    <nav aria-label="Sections">
+      <a href="#map">Map</a> <a href="#duplicates">Duplicates</a>
+      <a href="#familiarity">Familiarity</a> <a href="#rejects">Rejects</a>
+      <a href="#made">How it was made</a>
+    </nav>
+    <ul class="counts">
+      ${itemTiles(data)} ${groupTiles(data)}
+    </ul>
+  </header>`
+}
+
+function itemTiles({ summary }: PageData): Html[] {
+  const { items, rejects, ignored } = summary
+  return [
+    tile('items', { href: '#map', number: count(items), name: items === 1 ? 'item' : 'items' }, [
+      'Read and described, one row each in items.parquet.',
+    ]),
+    tile('rejects', { href: '#rejects', number: count(rejects), name: 'rejects' }, [
+      rejects > 0
+        ? 'Could not be read. Look at the reasons; repair or remove them.'
+        : 'Everything could be read. Nothing to do.',
+    ]),
+    tile('ignored', { href: '#made', number: count(ignored), name: 'ignored' }, [
+      ignored > 0
+        ? 'Files that are no pictures. Nothing to do, unless some should be.'
+        : 'Every file is a picture. Nothing to do.',
+    ]),
+  ]
+}
+
+function groupTiles({ summary, exact }: PageData): Html[] {
+  const { exactGroups, nearGroups, leaks } = summary
+  const copies = exact.members - exact.total
+  const leaking = leaks.exact + leaks.near > 0
+  return [
+    tile('exact', { href: '#exact', number: count(exactGroups), name: 'exact groups' }, [
+      exactGroups > 0
+        ? `Files with equal bytes. Keep the marked one of each; ${plural(copies, 'copy', 'copies')} can go.`
+        : 'No two files are equal. Nothing to do.',
+    ]),
+    tile('near', { href: '#near', number: count(nearGroups), name: 'near groups' }, [
+      nearGroups > 0
+        ? 'Pictures that look alike. Look at each; keep one where they show the same.'
+        : 'No pictures look alike. Nothing to do.',
+    ]),
+    tile(
+      leaking ? 'leaks alarm' : 'leaks',
+      leaking
+        ? {
+            href: '#duplicates',
+            number: `${count(leaks.exact)} + ${count(leaks.near)}`,
+            name: 'leaks',
+          }
+        : { href: '#duplicates', number: '0', name: 'leaks' },
+      leaking
+        ? [
+            'Exact and near groups that span splits. Remove one side before you train, or tests will flatter the model.',
+          ]
+        : ['No group spans several splits. Nothing to do.'],
+    ),
+  ]
+}
+
+function tile(
+  kind: string,
+  { href, number, name }: { href: string; number: string; name: string },
+  words: readonly string[],
+): Html {
+  return html`<li class="${kind}">
+    <a href="${href}"><b>${number}</b> ${name}</a>
+    <p>${words}</p>
+  </li>`
+}
+
+function dateOf(iso: string): string {
+  const date = new Date(iso)
+  if (Number.isNaN(date.getTime())) return ''
+  const format = new Intl.DateTimeFormat('en-GB', {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  })
+  return `on ${format.format(date)} UTC`
+}

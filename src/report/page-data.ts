@@ -1,0 +1,147 @@
+import type { Reject } from '../control.ts'
+
+/** An item as the page shows it: a row of `items.parquet`. */
+export interface PageItem {
+  /** Column `id`. */
+  readonly id: string
+  /** Column `label`. */
+  readonly label: string | null
+  /** Column `split`. */
+  readonly split: string | null
+  /** Column `width`, in pixels. */
+  readonly width: number | null
+  /** Column `height`, in pixels. */
+  readonly height: number | null
+  /** Column `familiarity`: a log density, higher is more familiar. */
+  readonly familiarity: number | null
+  /** Column `familiarity_percentile`, 0 to 100. */
+  readonly percentile: number | null
+  /** Column `x`. */
+  readonly x: number | null
+  /** Column `y`. */
+  readonly y: number | null
+}
+
+/** A member of a duplicate group: a row of `groups.parquet`. */
+export interface PageMember {
+  /** The member itself. */
+  readonly item: PageItem
+  /** Whether it is the one to keep. */
+  readonly keep: boolean
+  /** What found it: `hash`, `embedding` or `phash`; null for the kept member where nothing did. */
+  readonly by: string | null
+  /** 1 − cosine to the kept member. */
+  readonly embeddingDistance: number | null
+  /** Bits of the perceptual hash that differ from the kept member's. */
+  readonly hashDistance: number | null
+}
+
+/** The two kinds of duplicate groups. */
+export type GroupKind = 'exact' | 'near'
+
+/** A duplicate group, with as many of its members as the page shows. */
+export interface PageGroup {
+  /** Its number, unique among the groups of its kind. */
+  readonly group: number
+  /** Its kind. */
+  readonly kind: GroupKind
+  /** How many members it has. */
+  readonly size: number
+  /** The splits it spans, in order of their members. More than one is a leak. */
+  readonly splits: readonly string[]
+  /** The kept member first, then one of each split, then others, in their order. */
+  readonly members: readonly PageMember[]
+}
+
+/** The groups of one kind. */
+export interface PageGroups {
+  /** Those shown: leaks first, then by size. */
+  readonly groups: readonly PageGroup[]
+  /** How many there are. */
+  readonly total: number
+  /** How many members they have together. */
+  readonly members: number
+  /** How many span several splits. */
+  readonly leaks: number
+  /** How many near groups hold nothing but exact copies; the page shows those once, as exact groups. */
+  readonly onlyExact: number
+}
+
+/** The least and most familiar items of one label. */
+export interface LabelFamiliarity {
+  /** The label. */
+  readonly label: string
+  /** How many items carry it. */
+  readonly count: number
+  /** Least familiar first. */
+  readonly least: readonly PageItem[]
+  /** Most familiar first, none of them in `least`. */
+  readonly most: readonly PageItem[]
+}
+
+/** What the page shows of the tables. */
+export interface PageChoice {
+  /** Groups of equal bytes. */
+  readonly exact: PageGroups
+  /** Groups of look-alikes. */
+  readonly near: PageGroups
+  /** Least familiar items, least first. */
+  readonly least: readonly PageItem[]
+  /** Most familiar items, most first. */
+  readonly most: readonly PageItem[]
+  /** Labels, largest first. */
+  readonly labels: readonly LabelFamiliarity[]
+  /** How many items carry a label that is not in `labels`. */
+  readonly otherLabelled: number
+  /** Points of the map: all items shown elsewhere on the page, then the sample. */
+  readonly points: readonly PageItem[]
+  /** How many of `points` are there because they are shown elsewhere. */
+  readonly required: number
+  /** How many items have coordinates. */
+  readonly placed: number
+  /** The first rejects. */
+  readonly rejects: readonly Reject[]
+  /** How many rejects there are. */
+  readonly rejectCount: number
+}
+
+/** What the page reads of `summary.json`. */
+export interface PageSummary {
+  /** What was scanned. */
+  readonly sources: readonly string[]
+  /** Decodable items. */
+  readonly items: number
+  /** Items that failed. */
+  readonly rejects: number
+  /** Files that are no pictures. */
+  readonly ignored: number
+  /** Groups of equal bytes. */
+  readonly exactGroups: number
+  /** Groups of look-alikes. */
+  readonly nearGroups: number
+  /** Groups that span splits. */
+  readonly leaks: {
+    /** Of equal bytes. */
+    readonly exact: number
+    /** Of look-alikes. */
+    readonly near: number
+  }
+  /** When the run started, ISO 8601. */
+  readonly startedAt: string
+  /** How long it took, in seconds, by stage; `total` is the whole. */
+  readonly timings: Readonly<Record<string, number>>
+  /** Versions of what computed it, by name. */
+  readonly versions: Readonly<Record<string, string>>
+  /** Parameters of the run, by name. */
+  readonly parameters: Readonly<Record<string, unknown>>
+}
+
+/** All that the page is made of. */
+export interface PageData extends PageChoice {
+  /** Counts and how they were made. */
+  readonly summary: PageSummary
+  /** Encoded thumbnails (WebP, JPEG or PNG), by item id. */
+  readonly pictures: ReadonlyMap<string, Uint8Array>
+  /** How many thumbnails were left out to hold the page's size. */
+  readonly picturesDropped: number
+}

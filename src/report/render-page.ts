@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { howItWasMade } from './how-it-was-made.ts'
+import { duplicatesSection } from './duplicates-section.ts'
+import { familiaritySection } from './familiarity-section.ts'
+import { clip, Html, html, jsonForHtml } from './html.ts'
+import { mapSection } from './map-section.ts'
+import type { PageData } from './page-data.ts'
+import { payloadOf } from './payload.ts'
+import { rejectsSection } from './rejects-section.ts'
+import { scriptText } from './script-text.ts'
+import { style } from './style.ts'
+import { overview } from './overview.ts'
+
+/**
+ * Renders `index.html`: one file that needs nothing else and asks no network. All text is escaped, and
+ * the content policy lets only the page's own script and style run, by their hashes.
+ */
+export function renderPage(data: PageData): string {
+  const { payload, indexOf } = payloadOf(data)
+  const script = scriptText()
+  const names = data.summary.sources.map((source) => clip(source, 120))
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${contentPolicy(script)}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="generator" content="millrace" />
+        <title>${names.join(', ')} – Millrace report</title>
+        <style>
+          ${new Html(style)}
+        </style>
+      </head>
+      <body>
+        <a class="skip" href="#main">Skip to the report</a>
+        ${overview(data, names)}
+        <main id="main">
+          ${mapSection(data, payload)} ${duplicatesSection(data, indexOf)}
+          ${familiaritySection(data, indexOf)} ${rejectsSection(data)} ${howItWasMade(data)}
+        </main>
+        <script type="application/json" id="payload">
+          ${jsonForHtml(payload)}
+        </script>
+        <script>
+          ${new Html(script)}
+        </script>
+      </body>
+    </html> `
+  return page.text
+}
+
+function contentPolicy(script: string): string {
+  return [
+    "default-src 'none'",
+    'img-src data:',
+    `style-src '${hashSource(style)}'`,
+    `script-src '${hashSource(script)}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ')
+}
+
+function hashSource(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+}

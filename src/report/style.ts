@@ -1,0 +1,143 @@
+/** The page's style. Colours are variables, so that dark mode is one block; `--c0` to `--c12` are the map's. */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --ground: #fbfaf7; --card: #ffffff; --ink: #1c2126; --soft: #5c656e; --line: #e3e1da;
+  --accent: #1f6f8b; --good: #2c7a4b; --alarm: #b3401f; --alarm-ground: #fdf1ec; --paper: #ffffff;
+  --c0: #3a6fb5; --c1: #e0772f; --c2: #379a58; --c3: #c93f55; --c4: #8460b5; --c5: #93623f;
+  --c6: #d66fae; --c7: #1fa3ad; --c8: #b29a12; --c9: #79ab32; --c10: #2b3f78; --c11: #f0a08c; --c12: #9aa1a8;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #14171a; --card: #1c2024; --ink: #e8e9e6; --soft: #a3abb2; --line: #30363c;
+    --accent: #6cbad3; --good: #74c592; --alarm: #f09a78; --alarm-ground: #2b201c; --paper: #eceae4;
+    --c0: #6ea3ea; --c1: #f39a55; --c2: #62c484; --c3: #ef7385; --c4: #b194e3; --c5: #c3946d;
+    --c6: #ee9acd; --c7: #4fcdd6; --c8: #d9c243; --c9: #a6d35e; --c10: #8c9fe0; --c11: #f7bfae; --c12: #6d757c;
+  }
+}
+* { box-sizing: border-box; }
+html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+body {
+  margin: 0 auto; padding: 0 clamp(1rem, 4vw, 2.5rem) 4rem; max-width: 78rem; background: var(--ground); color: var(--ink);
+  font: 1rem/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif;
+}
+a { color: var(--accent); text-underline-offset: .2em; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
+.skip { position: absolute; left: -100vw; }
+.skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .4rem .8rem; z-index: 2; }
+h1, h2, h3, h4, h5, p, ul, dl, dd, figure { margin: 0; padding: 0; }
+ul { list-style: none; }
+bdi { overflow-wrap: anywhere; }
+small { color: var(--soft); font-weight: 400; }
+
+header { padding-top: 2rem; }
+.brand { display: flex; align-items: center; gap: .5rem; color: var(--soft); font-size: .9rem; letter-spacing: .02em; }
+.brand svg { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linecap: round; }
+h1 { margin-top: .9rem; font-size: clamp(1.6rem, 4.5vw, 2.4rem); line-height: 1.15; letter-spacing: -.02em; font-weight: 650; text-wrap: balance; }
+.lead { margin-top: .5rem; color: var(--soft); }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: 1rem; font-size: .92rem; }
+nav a { text-decoration: none; padding: .2rem 0; }
+nav a:hover { text-decoration: underline; }
+
+.counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1px; margin-top: 1.5rem; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
+.counts li { background: var(--card); padding: 1rem 1.2rem 1.1rem; }
+.counts a { color: inherit; text-decoration: none; font-weight: 600; }
+.counts a:hover { color: var(--accent); }
+.counts b { font-size: 1.75rem; font-weight: 650; letter-spacing: -.02em; margin-right: .25rem; font-variant-numeric: tabular-nums; }
+.counts p { color: var(--soft); font-size: .9rem; line-height: 1.45; }
+.counts .alarm { background: var(--alarm-ground); }
+.counts .alarm a { color: var(--alarm); }
+
+section { margin-top: 3.5rem; scroll-margin-top: 1rem; }
+h2 { font-size: 1.45rem; letter-spacing: -.01em; font-weight: 650; }
+h2 + p { margin-top: .35rem; color: var(--soft); max-width: 46rem; }
+h3 { margin: 2rem 0 .35rem; font-size: 1.08rem; font-weight: 650; }
+h3 + p { color: var(--soft); margin-bottom: .9rem; }
+h4 { font-size: .95rem; font-weight: 650; }
+h5 { font-size: .78rem; font-weight: 500; color: var(--soft); }
+.none { color: var(--soft); }
+
+.map { display: grid; grid-template-columns: minmax(0, 1fr) 15rem; gap: 1rem; margin-top: 1rem; }
+.plot, aside { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
+.plot { position: relative; overflow: hidden; height: clamp(20rem, 62vh, 36rem); }
+canvas { display: block; width: 100%; height: 100%; cursor: crosshair; border-radius: 12px; }
+canvas:focus-visible { outline-offset: -3px; }
+.ring { position: absolute; left: -10px; top: -10px; width: 20px; height: 20px; border: 2px solid var(--ink); border-radius: 50%; pointer-events: none; }
+.ring.hover { border-color: var(--soft); }
+.tip { position: absolute; left: 0; top: 0; width: 9.5rem; padding: .5rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 4px 18px #0003; pointer-events: none; font-size: .78rem; line-height: 1.35; }
+.tip img { max-width: 96px; max-height: 96px; }
+.zoom { position: absolute; right: .6rem; bottom: .6rem; display: flex; gap: .3rem; }
+button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 7px; cursor: pointer; }
+button:hover { border-color: var(--soft); }
+.zoom button { min-width: 2.2rem; height: 2.2rem; padding: 0 .6rem; font-size: .9rem; }
+aside { padding: 1rem; font-size: .88rem; overflow: auto; max-height: clamp(20rem, 62vh, 36rem); }
+.hint { color: var(--soft); }
+aside img { display: block; width: 100%; max-height: 13rem; object-fit: contain; }
+.tip img, aside img, figure img { background: var(--paper); border-radius: 6px; }
+aside .id, .tip .id { display: block; margin-top: .5rem; font-weight: 600; }
+.tip .id { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; }
+.map dl { display: grid; grid-template-columns: auto 1fr; gap: .15rem .7rem; margin-top: .4rem; }
+.map dt { color: var(--soft); }
+.map dd { overflow-wrap: anywhere; }
+.tip dl { gap: .1rem .4rem; }
+.legend { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: .8rem; }
+.legend button { display: flex; align-items: center; gap: .45rem; padding: .25rem .65rem; border-radius: 99px; font-size: .86rem; text-align: left; }
+.legend i { flex: none; width: .7rem; height: .7rem; border-radius: 50%; border: 2px solid var(--k); background: var(--k); }
+.legend [aria-pressed='false'] { color: var(--soft); text-decoration: line-through; }
+.legend [aria-pressed='false'] i { background: none; }
+${Array.from({ length: 13 }, (_, i) => `.c${String(i)} { --k: var(--c${String(i)}); }`).join('\n')}
+
+.groups { display: flex; flex-wrap: wrap; gap: .9rem; align-items: stretch; }
+.group { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .75rem .9rem .9rem; max-width: 100%; scroll-margin-top: 1rem; content-visibility: auto; contain-intrinsic-size: auto 17rem auto 14rem; }
+.group.leak { border-color: var(--alarm); }
+.group:target { outline: 3px solid var(--accent); }
+.strip { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: .6rem; }
+.strip li { width: 7rem; }
+.more { align-self: center; color: var(--soft); font-size: .85rem; }
+figure img, .no-picture { display: block; width: 7rem; height: 7rem; object-fit: contain; padding: 4px; border: 1px solid var(--line); border-radius: 8px; }
+.keep figure img { border-color: var(--good); box-shadow: 0 0 0 1px var(--good); }
+.no-picture { display: grid; place-items: center; color: var(--soft); font-size: .8rem; }
+aside .no-picture, .tip .no-picture { width: 100%; height: 5rem; }
+figcaption { margin-top: .35rem; font-size: .78rem; line-height: 1.35; }
+figcaption .id { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; }
+.folder { color: var(--soft); }
+.notes { display: block; margin-top: .15rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.notes b { color: var(--ink); font-weight: 600; }
+.pixels { white-space: nowrap; }
+.distance, .standing { white-space: nowrap; }
+.mark { display: inline-block; padding: 0 .4rem; border-radius: 5px; font-size: .74rem; font-weight: 600; border: 1px solid; }
+.mark.keep { color: var(--good); }
+.mark.alarm { color: var(--alarm); margin-left: .3rem; }
+
+.labels article { display: grid; grid-template-columns: 9rem 1fr 1fr; gap: .3rem 1.5rem; padding: .9rem 0; border-top: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 11rem; }
+.labels .strip { gap: .5rem; margin-top: .3rem; }
+.labels .strip li { width: 4.6rem; }
+.labels figure img, .labels .no-picture { width: 4.6rem; height: 4.6rem; padding: 3px; }
+.labels figcaption { font-size: .7rem; }
+.labels .folder { display: none; }
+.labels figcaption .id { -webkit-line-clamp: 2; }
+
+table { width: 100%; border-collapse: collapse; margin-top: 1rem; font-size: .9rem; }
+th, td { text-align: left; vertical-align: top; padding: .5rem .9rem .5rem 0; border-top: 1px solid var(--line); font-weight: 400; overflow-wrap: anywhere; }
+thead th { border-top: 0; color: var(--soft); font-size: .82rem; }
+code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace; }
+.made { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 2.5rem; margin-bottom: 1.5rem; }
+.made h3 { margin-top: 1.2rem; }
+.made dl > div { display: flex; justify-content: space-between; gap: 1rem; padding: .25rem 0; border-top: 1px solid var(--line); font-size: .88rem; }
+.made dt { color: var(--soft); }
+.made dd { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+
+@media (max-width: 46rem) {
+  .map { grid-template-columns: minmax(0, 1fr); }
+  .plot { height: 22rem; }
+  .labels article { grid-template-columns: minmax(0, 1fr); }
+  .counts { grid-template-columns: 1fr 1fr; }
+  .counts li { padding: .8rem .9rem .9rem; }
+  .counts b { font-size: 1.5rem; }
+  thead { position: absolute; left: -100vw; }
+  tr { display: block; border-top: 1px solid var(--line); padding: .5rem 0; }
+  th, td { display: block; border: 0; padding: .1rem 0; }
+}
+@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+@media print { nav, .zoom, .skip { display: none; } .group, .labels article { content-visibility: visible; break-inside: avoid; } }
+`

@@ -1,0 +1,15 @@
+/** A count as people write it. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+/** A count with its noun. */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`
+}
+
+/** A time span, to two or three digits. */
+export function seconds(value: number): string {
+  if (value >= 120) return `${(value / 60).toPrecision(3)} min`
+  return `${String(Number(value.toPrecision(value < 1 ? 2 : 3)))} s`
+}
