@@ -11,7 +11,8 @@ export function duplicatesSection(data: PageData, indexOf: ReadonlyMap<string, n
     <h2 id="duplicates-title">Duplicates</h2>
     <p>
       Leaks come first, then the largest groups. The member to keep has the most pixels, then the
-      most bytes; distances are to it.
+      most bytes. Measured against it: the distance, 1 − cosine of the embeddings, and how many of
+      the 64 bits of the perceptual hash differ.
     </p>
     <h3 id="exact">Exact: equal bytes</h3>
     ${groupList(data.exact, figures, 'No two files are equal.')}
@@ -39,7 +40,10 @@ function groupCard(group: PageGroup, figures: Figures): Html {
   const names = splits.slice(0, 6).map((split) => clip(split, nameLength))
   const more = splits.length > names.length ? ' and more' : ''
   const hidden = size - members.length
-  return html`<article class="${leak ? 'group leak' : 'group'}" id="${groupAnchor(group)}">
+  return html`<article
+    class="group ${leak && 'leak'} ${widthOf(members.length)}"
+    id="${groupAnchor(group)}"
+  >
     <h4>
       ${kind === 'exact' ? 'Exact' : 'Near'} ${group.group}
       <small>${plural(size, 'item')}</small
@@ -53,26 +57,30 @@ function groupCard(group: PageGroup, figures: Figures): Html {
 
 function memberItem(member: PageMember, near: boolean, leak: boolean, figures: Figures): Html {
   const { item, keep } = member
-  const mark = keep
-    ? html`<span class="mark keep">keep</span>`
-    : html`<span class="distance">${near ? distanceOf(member) : 'copy'}</span>`
-  const notes = html`<span class="notes"
-    >${mark}
-    ${leak && item.split !== null && html`<b><bdi>${clip(item.split, nameLength)}</bdi></b> `}${sizeOf(item)}</span
-  >`
+  const split =
+    leak && item.split !== null && html`<b><bdi>${clip(item.split, nameLength)}</bdi></b>`
+  const marks = keep ? [html`<span class="mark keep">keep</span>`] : distances(member, near)
+  const parts = [...marks, split, sizeOf(item)].filter((part) => part !== false)
+  const notes = html`<span class="notes">${parts.map((part) => html`${part} `)}</span>`
   return html`<li${keep && html` class="keep"`}>${itemFigure(item, figures, notes)}</li>`
 }
 
-function distanceOf({ by, embeddingDistance, hashDistance }: PageMember): string {
-  if (by === 'hash') return 'exact copy'
-  const parts = [
-    embeddingDistance !== null && `distance ${embeddingDistance.toFixed(3)}`,
-    hashDistance !== null && plural(hashDistance, 'bit'),
-  ]
-  return parts.filter((part) => part !== false).join(' · ')
+function distances({ by, embeddingDistance, hashDistance }: PageMember, near: boolean): Html[] {
+  if (!near) return [html`<span>copy</span>`]
+  if (by === 'hash') return [html`<span>exact copy</span>`]
+  const embedding = embeddingDistance !== null && `distance ${embeddingDistance.toFixed(3)}`
+  const hash = hashDistance !== null && plural(hashDistance, 'bit')
+  return [embedding, hash]
+    .filter((part) => part !== false)
+    .map((part) => html`<span>${part}</span>`)
 }
 
 function sizeOf(item: PageItem): Html | false {
   const pixels = pixelsOf(item)
-  return pixels !== null && html`<span class="pixels">${pixels}</span>`
+  return pixels !== null && html`<span>${pixels}</span>`
+}
+
+function widthOf(members: number): string | false {
+  if (members > 5) return 'wider'
+  return members > 2 && 'wide'
 }

@@ -26,6 +26,7 @@ export function idText(id: string): Html {
   const shown = clip(id, idLength)
   const cut = shown.lastIndexOf('/') + 1
   return html`<bdi class="id" title="${shown}"
-    ><span class="folder">${shown.slice(0, cut)}</span>${shown.slice(cut)}</bdi
+    ><span class="folder">${shown.slice(0, cut)}</span
+    ><span class="name">${shown.slice(cut)}</span></bdi
   >`
 }

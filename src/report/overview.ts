@@ -6,7 +6,7 @@ import { count, plural, seconds } from './words.ts'
 export function overview(data: PageData, names: readonly string[]): Html {
   const { summary } = data
   const total = summary.timings['total']
-  const took = total === undefined ? '' : `, in ${seconds(total)}`
+  const took = total === undefined ? '' : ` in ${seconds(total)},`
   return html`<header>
     <p class="brand">
       <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">

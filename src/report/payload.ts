@@ -101,7 +101,7 @@ export function standing(percentile: number): string {
   const low = percentile < 50
   const share = Math.max(low ? percentile : 100 - percentile, 0.01)
   const digits = share < 1 ? 2 : share < 10 ? 1 : 0
-  return `${low ? 'lowest' : 'highest'} ${String(Number(share.toFixed(digits)))} %`
+  return `${low ? 'lowest' : 'highest'} ${String(Number(share.toFixed(digits)))}\u00a0%`
 }
 
 const otherLabels = '\0other'

@@ -28,9 +28,7 @@ export function renderPage(data: PageData): string {
         <meta name="color-scheme" content="light dark" />
         <meta name="generator" content="millrace" />
         <title>${names.join(', ')} – Millrace report</title>
-        <style>
-          ${new Html(style)}
-        </style>
+        ${element('style', style)}
       </head>
       <body>
         <a class="skip" href="#main">Skip to the report</a>
@@ -42,12 +40,15 @@ export function renderPage(data: PageData): string {
         <script type="application/json" id="payload">
           ${jsonForHtml(payload)}
         </script>
-        <script>
-          ${new Html(script)}
-        </script>
+        ${element('script', script)}
       </body>
     </html> `
   return page.text
+}
+
+/** The text is hashed, so not a space may be added to it. */
+function element(name: 'script' | 'style', text: string): Html {
+  return new Html(`<${name}>${text}</${name}>`)
 }
 
 function contentPolicy(script: string): string {

@@ -10,13 +10,13 @@ export const style = `
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #14171a; --card: #1c2024; --ink: #e8e9e6; --soft: #a3abb2; --line: #30363c;
-    --accent: #6cbad3; --good: #74c592; --alarm: #f09a78; --alarm-ground: #2b201c; --paper: #eceae4;
+    --accent: #6cbad3; --good: #74c592; --alarm: #f09a78; --alarm-ground: #2b201c; --paper: #ffffff;
     --c0: #6ea3ea; --c1: #f39a55; --c2: #62c484; --c3: #ef7385; --c4: #b194e3; --c5: #c3946d;
     --c6: #ee9acd; --c7: #4fcdd6; --c8: #d9c243; --c9: #a6d35e; --c10: #8c9fe0; --c11: #f7bfae; --c12: #6d757c;
   }
 }
 * { box-sizing: border-box; }
-html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+html { scroll-behavior: smooth; scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; }
 body {
   margin: 0 auto; padding: 0 clamp(1rem, 4vw, 2.5rem) 4rem; max-width: 78rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif;
@@ -39,7 +39,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: 1rem; font-
 nav a { text-decoration: none; padding: .2rem 0; }
 nav a:hover { text-decoration: underline; }
 
-.counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1px; margin-top: 1.5rem; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
+.counts { display: grid; grid-template-columns: repeat(3, 1fr); gap: 1px; margin-top: 1.5rem; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
 .counts li { background: var(--card); padding: 1rem 1.2rem 1.1rem; }
 .counts a { color: inherit; text-decoration: none; font-weight: 600; }
 .counts a:hover { color: var(--accent); }
@@ -61,18 +61,19 @@ h5 { font-size: .78rem; font-weight: 500; color: var(--soft); }
 .plot, aside { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .plot { position: relative; overflow: hidden; height: clamp(20rem, 62vh, 36rem); }
 canvas { display: block; width: 100%; height: 100%; cursor: crosshair; border-radius: 12px; }
-canvas:focus-visible { outline-offset: -3px; }
+canvas:focus-visible { outline: none; }
+.plot:has(canvas:focus-visible) { outline: 2px solid var(--accent); outline-offset: 2px; }
 .ring { position: absolute; left: -10px; top: -10px; width: 20px; height: 20px; border: 2px solid var(--ink); border-radius: 50%; pointer-events: none; }
 .ring.hover { border-color: var(--soft); }
-.tip { position: absolute; left: 0; top: 0; width: 9.5rem; padding: .5rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 4px 18px #0003; pointer-events: none; font-size: .78rem; line-height: 1.35; }
-.tip img { max-width: 96px; max-height: 96px; }
+.tip { position: absolute; left: 0; top: 0; width: 9.5rem; padding: .5rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 4px 18px #0003; pointer-events: none; z-index: 1; font-size: .78rem; line-height: 1.35; }
+.tip img { display: block; width: 96px; height: 96px; object-fit: contain; }
 .zoom { position: absolute; right: .6rem; bottom: .6rem; display: flex; gap: .3rem; }
 button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 7px; cursor: pointer; }
 button:hover { border-color: var(--soft); }
 .zoom button { min-width: 2.2rem; height: 2.2rem; padding: 0 .6rem; font-size: .9rem; }
 aside { padding: 1rem; font-size: .88rem; overflow: auto; max-height: clamp(20rem, 62vh, 36rem); }
 .hint { color: var(--soft); }
-aside img { display: block; width: 100%; max-height: 13rem; object-fit: contain; }
+aside img { display: block; width: 9rem; height: 9rem; object-fit: contain; border: 1px solid var(--line); }
 .tip img, aside img, figure img { background: var(--paper); border-radius: 6px; }
 aside .id, .tip .id { display: block; margin-top: .5rem; font-weight: 600; }
 .tip .id { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; }
@@ -87,39 +88,42 @@ aside .id, .tip .id { display: block; margin-top: .5rem; font-weight: 600; }
 .legend [aria-pressed='false'] i { background: none; }
 ${Array.from({ length: 13 }, (_, i) => `.c${String(i)} { --k: var(--c${String(i)}); }`).join('\n')}
 
-.groups { display: flex; flex-wrap: wrap; gap: .9rem; align-items: stretch; }
-.group { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .75rem .9rem .9rem; max-width: 100%; scroll-margin-top: 1rem; content-visibility: auto; contain-intrinsic-size: auto 17rem auto 14rem; }
+.groups { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(16.5rem, 100%), 1fr)); gap: .9rem; }
+.group.wide { grid-column: span 2; }
+.group.wider { grid-column: 1 / -1; }
+.group { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .75rem .9rem .9rem; scroll-margin-top: 1rem; }
 .group.leak { border-color: var(--alarm); }
+.group h4 { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .5rem; }
 .group:target { outline: 3px solid var(--accent); }
-.strip { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: .6rem; }
-.strip li { width: 7rem; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)); gap: .9rem .75rem; margin-top: .6rem; }
 .more { align-self: center; color: var(--soft); font-size: .85rem; }
-figure img, .no-picture { display: block; width: 7rem; height: 7rem; object-fit: contain; padding: 4px; border: 1px solid var(--line); border-radius: 8px; }
+figure img, .no-picture { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; padding: 4px; border: 1px solid var(--line); border-radius: 8px; }
 .keep figure img { border-color: var(--good); box-shadow: 0 0 0 1px var(--good); }
 .no-picture { display: grid; place-items: center; color: var(--soft); font-size: .8rem; }
 aside .no-picture, .tip .no-picture { width: 100%; height: 5rem; }
 figcaption { margin-top: .35rem; font-size: .78rem; line-height: 1.35; }
-figcaption .id { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; }
+figcaption .folder { display: block; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+figcaption .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .folder { color: var(--soft); }
 .notes { display: block; margin-top: .15rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .notes b { color: var(--ink); font-weight: 600; }
-.pixels { white-space: nowrap; }
-.distance, .standing { white-space: nowrap; }
+.notes span { white-space: nowrap; }
 .mark { display: inline-block; padding: 0 .4rem; border-radius: 5px; font-size: .74rem; font-weight: 600; border: 1px solid; }
 .mark.keep { color: var(--good); }
-.mark.alarm { color: var(--alarm); margin-left: .3rem; }
+.mark.alarm { color: var(--alarm); }
 
-.labels article { display: grid; grid-template-columns: 9rem 1fr 1fr; gap: .3rem 1.5rem; padding: .9rem 0; border-top: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 11rem; }
-.labels .strip { gap: .5rem; margin-top: .3rem; }
-.labels .strip li { width: 4.6rem; }
-.labels figure img, .labels .no-picture { width: 4.6rem; height: 4.6rem; padding: 3px; }
+.labels article { display: grid; grid-template-columns: 9rem 1fr 1fr; gap: .3rem 1.5rem; padding: .9rem 0; border-top: 1px solid var(--line); }
+.labels .strip { grid-template-columns: repeat(auto-fill, minmax(4.4rem, 1fr)); gap: .5rem; margin-top: .3rem; }
+.labels figure img, .labels .no-picture { padding: 3px; }
 .labels figcaption { font-size: .7rem; }
-.labels .folder { display: none; }
-.labels figcaption .id { -webkit-line-clamp: 2; }
+.labels figcaption .folder { display: none; }
+.labels .notes span { white-space: normal; }
 
 table { width: 100%; border-collapse: collapse; margin-top: 1rem; font-size: .9rem; }
+tbody th { width: 32%; }
+td:not(:last-child) { white-space: nowrap; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .9rem .5rem 0; border-top: 1px solid var(--line); font-weight: 400; overflow-wrap: anywhere; }
-thead th { border-top: 0; color: var(--soft); font-size: .82rem; }
+thead th { border-top: 0; white-space: nowrap; color: var(--soft); font-size: .82rem; }
 code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace; }
 .made { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 2.5rem; margin-bottom: 1.5rem; }
 .made h3 { margin-top: 1.2rem; }
@@ -130,6 +134,7 @@ code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace
 @media (max-width: 46rem) {
   .map { grid-template-columns: minmax(0, 1fr); }
   .plot { height: 22rem; }
+  .group.wide { grid-column: auto; }
   .labels article { grid-template-columns: minmax(0, 1fr); }
   .counts { grid-template-columns: 1fr 1fr; }
   .counts li { padding: .8rem .9rem .9rem; }
@@ -139,5 +144,5 @@ code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace
   th, td { display: block; border: 0; padding: .1rem 0; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-@media print { nav, .zoom, .skip { display: none; } .group, .labels article { content-visibility: visible; break-inside: avoid; } }
+@media print { nav, .zoom, .skip { display: none; } .group, .labels article { break-inside: avoid; } }
 `
