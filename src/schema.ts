@@ -88,3 +88,18 @@ export function schemaWithoutHeavy(schema: Schema, wanted: ReadonlySet<string>):
 export function typeName(type: { toString: () => string }): string {
   return type.toString()
 }
+
+/** The error for two inputs of `owner` whose columns differ, or undefined if names, order and types are the same. */
+export function differentSchemas(a: Schema, b: Schema, owner: string): SchemaError | undefined {
+  for (let i = 0; i < Math.max(a.fields.length, b.fields.length); i++) {
+    const [left, right] = [a.fields[i], b.fields[i]].map((f) =>
+      f ? `${f.name}: ${String(f.type)}` : 'no more columns',
+    )
+    if (left !== right)
+      return new SchemaError(
+        `Expected the inputs of ${owner} to have the same columns, got ${left ?? ''} and ${right ?? ''}`,
+        { column: a.fields[i]?.name ?? b.fields[i]?.name ?? '' },
+      )
+  }
+  return undefined
+}
