@@ -1,0 +1,48 @@
+import { InterruptedError, UsageError } from './usage-error.ts'
+
+/** What a command says when it fails, and its exit code. */
+export interface Failure {
+  /** One or two lines: what is wrong, what to do. */
+  readonly message: string
+  /** 1 the run failed, 2 bad usage or pipeline, 130 or 143 cut short by a signal. */
+  readonly exitCode: number
+}
+
+/** Errors that the caller mends in the command or the pipeline. */
+const mendable = new Set(['OPTION', 'SCHEMA'])
+
+/** Returns how to report `error`. */
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof Error)) return { message: `error: ${String(error)}`, exitCode: 1 }
+  if (error instanceof InterruptedError) return { message: error.message, exitCode: error.exitCode }
+  const exitCode = error instanceof UsageError || mendable.has(codeOf(error)) ? 2 : 1
+  return { message: `error: ${missingPackage(error) ?? described(error)}`, exitCode }
+}
+
+/**
+ * The message for a package that is not installed, or for a part of it that its platform lacks;
+ * undefined if `error` is about something else.
+ */
+export function missingPackage(error: Error): string | undefined {
+  if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(codeOf(error))) return undefined
+  const specifier = /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
+  if (specifier === undefined || /^[./]|^[a-z]:|^file:/i.test(specifier)) return undefined
+  const name = packageName(specifier)
+  return `Expected package \`${name}\`, which is not installed\nInstall it with: npm install ${name}`
+}
+
+/** The package that an import names: `@scope/name/file` is in `@scope/name`. */
+export function packageName(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+/** The message, with that of the cause where it says more. */
+function described(error: Error): string {
+  const cause = error.cause instanceof Error ? error.cause.message : ''
+  const message = error.message || error.name
+  return cause === '' || message.includes(cause) ? message : `${message}\n  because: ${cause}`
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}

@@ -1,0 +1,147 @@
+import { stat } from 'node:fs/promises'
+import { DataType, type Field, type RecordBatch } from 'apache-arrow'
+import type { Command } from 'commander'
+import { ConnectorError } from '../errors.ts'
+import { inspectArrow } from './inspect-arrow.ts'
+import { inspectModel } from './inspect-model.ts'
+import { jsonOption, wholeNumberOf } from './options.ts'
+import { byteSize, count, print, printJson, table } from './output.ts'
+import { UsageError } from './usage-error.ts'
+
+/** What is in a file of rows. */
+export interface TableContents {
+  /** How its bytes are laid out. */
+  readonly format: 'parquet' | 'arrow file' | 'arrow stream'
+  /** How many rows. */
+  readonly numRows: number
+  /** Rows of each row group (Parquet) or record batch (Arrow). */
+  readonly rowGroups: readonly number[]
+  /** Its columns. */
+  readonly fields: readonly Field[]
+  /** At least as many of the first rows as were asked for, if there are so many. */
+  readonly head: readonly RecordBatch[]
+}
+
+/** Sets up `millrace inspect`. */
+export function configure(command: Command): void {
+  command
+    .argument('<file>', 'Parquet file, Arrow file or stream, or model folder')
+    .option('--rows <n>', 'how many of the first rows to show', wholeNumberOf, 5)
+    .addOption(jsonOption())
+    .action(inspect)
+}
+
+interface Options {
+  readonly rows: number
+  readonly json?: true
+}
+
+async function inspect(path: string, { rows, json }: Options): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new ConnectorError(
+      `Expected a file, got nothing at \`${path}\``,
+      { url: path, retryable: false },
+      { cause },
+    )
+  })
+  if (found.isDirectory()) {
+    const model = await inspectModel(path)
+    if (json) printJson({ path, ...model })
+    else print(modelText(path, model))
+    return
+  }
+  const contents = await tableContents(path, rows)
+  if (json) printJson(tableJson(path, found.size, contents, rows))
+  else print(tableText(path, found.size, contents, rows))
+}
+
+async function tableContents(path: string, rows: number): Promise<TableContents> {
+  const arrow = await inspectArrow(path, rows)
+  if (arrow) return arrow
+  throw new UsageError(`Expected a Parquet file, an Arrow file or a model folder, got \`${path}\``)
+}
+
+function tableJson(path: string, bytes: number, contents: TableContents, rows: number): object {
+  const { fields, head, ...rest } = contents
+  const schema = fields.map((field) => ({ ...columnInfo(field), nullable: field.nullable }))
+  return { path, bytes, ...rest, schema, head: firstRows(head, rows) }
+}
+
+function tableText(path: string, bytes: number, contents: TableContents, rows: number): string {
+  const { format, numRows, rowGroups, fields, head } = contents
+  const unit = format === 'parquet' ? 'row group' : 'batch'
+  const largest = count(Math.max(0, ...rowGroups))
+  const parts = `${count(rowGroups.length)} ${unit}(s) of at most ${largest} rows`
+  const columns = fields.map(columnInfo)
+  const shown = firstRows(head, rows).map((row) => fields.map(({ name }) => cellText(row[name])))
+  return [
+    `${path}: ${format}, ${byteSize(bytes)}, ${count(numRows)} rows in ${parts}`,
+    table(
+      columns.map(({ name, type, extension = '' }) => [name, type, extension]),
+      '  ',
+    ),
+    ...(shown.length > 0 ? ['', table([fields.map(({ name }) => name), ...shown], '  ')] : []),
+  ].join('\n')
+}
+
+function modelText(path: string, model: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(model).map(([key, value]) => [
+    key,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
+  return `${path}: model\n${table(lines, '  ')}`
+}
+
+function columnInfo(field: Field): { name: string; type: string; extension?: string } {
+  const extension = field.metadata.get('ARROW:extension:name')
+  const detail = field.metadata.get('ARROW:extension:metadata') ?? ''
+  const type = String(field.type as { toString(): string })
+  return {
+    name: field.name,
+    type,
+    ...(extension !== undefined && { extension: `${extension} ${detail}`.trim() }),
+  }
+}
+
+function firstRows(head: readonly RecordBatch[], rows: number): Record<string, unknown>[] {
+  const found: Record<string, unknown>[] = []
+  for (const batch of head)
+    for (let i = 0; i < batch.numRows && found.length < rows; i++)
+      found.push(
+        Object.fromEntries(
+          batch.schema.fields.map(({ name, type }) => [
+            name,
+            plain(batch.getChild(name)?.get(i), type as DataType),
+          ]),
+        ),
+      )
+  return found
+}
+
+/** A value fit for JSON; of bytes only how many, of long lists the first. */
+function plain(value: unknown, type: DataType): unknown {
+  if (value === null || value === undefined) return null
+  if (DataType.isBinary(type)) return `${byteSize((value as Uint8Array).length)} of bytes`
+  if (DataType.isStruct(type) || DataType.isMap(type))
+    return Object.fromEntries(
+      type.children.map((child: Field) => [
+        child.name,
+        plain((value as Readonly<Record<string, unknown>>)[child.name], child.type as DataType),
+      ]),
+    )
+  if (DataType.isList(type) || DataType.isFixedSizeList(type)) return plainList(value, type)
+  return typeof value === 'bigint' ? Number(value) : value
+}
+
+function plainList(value: unknown, type: DataType): unknown[] {
+  const values = [...(value as Iterable<unknown>)]
+  const of = type.children[0]?.type as DataType
+  const shown = values.slice(0, 8).map((item) => plain(item, of))
+  return values.length > 8 ? [...shown, `… ${count(values.length)} in all`] : shown
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '-'
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text
+}

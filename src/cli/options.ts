@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { didYouMean } from '../options.ts'
+import { UsageError } from './usage-error.ts'
+
+/** A whole number given as an option. */
+export function wholeNumberOf(text: string): number {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number.')
+}
+
+/** A positive integer given as an option. */
+export function positiveIntegerOf(text: string): number {
+  const value = wholeNumberOf(text)
+  if (value >= 1) return value
+  throw new InvalidArgumentError('Expected a positive integer.')
+}
+
+/** A ratio from 0 to 1 given as an option. */
+export function ratioOf(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value
+  throw new InvalidArgumentError('Expected a number from 0 to 1.')
+}
+
+/** Adds the options of every command that runs something. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .option('--seed <n>', 'seed for whatever is random', wholeNumberOf, 0)
+    .option('--threads <n>', 'worker threads (default: the number of cores)', positiveIntegerOf)
+    .addOption(jsonOption())
+    .option('--quiet', 'show no progress')
+}
+
+/** `--json`. */
+export function jsonOption(): Option {
+  return new Option('--json', 'print the result as JSON to stdout')
+}
+
+/**
+ * Sets the options that `file` gives and the command line does not. The file is a JSON object whose
+ * keys are the names of the command's long options.
+ */
+export async function applyConfig(command: Command, file: string): Promise<void> {
+  const given = await readConfig(file)
+  for (const [key, value] of Object.entries(given)) {
+    const option = command.options.find((o) => o.long === `--${key}`)
+    if (!option || key === 'config') {
+      const names = command.options.flatMap((o) => o.long?.slice(2) ?? [])
+      throw new UsageError(
+        `Expected \`${file}\` to hold options of ${command.name()}, got \`${key}\`${didYouMean(key, names)}`,
+      )
+    }
+    const name = option.attributeName()
+    if (command.getOptionValueSource(name) === 'cli') continue
+    command.setOptionValueWithSource(name, optionValue(command, option, value, file), 'config')
+  }
+}
+
+function optionValue(command: Command, option: Option, value: unknown, file: string): unknown {
+  const flag = !option.required && !option.optional
+  const fits = flag ? typeof value === 'boolean' : ['string', 'number'].includes(typeof value)
+  if (!fits)
+    throw new UsageError(
+      `Expected \`${option.name()}\` in \`${file}\` to be ${flag ? 'true or false' : 'a text or a number'}, got ${JSON.stringify(value)}`,
+    )
+  if (flag || !option.parseArg) return flag ? value : String(value)
+  try {
+    return option.parseArg<unknown>(String(value), undefined)
+  } catch (cause) {
+    if (!(cause instanceof InvalidArgumentError)) throw cause
+    throw new UsageError(
+      `Expected \`${option.name()}\` in \`${file}\` to fit: ${cause.message} Got ${JSON.stringify(value)}`,
+      { cause },
+    )
+  }
+}
+
+async function readConfig(file: string): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
+    throw new Error(`got ${JSON.stringify(value)}`)
+  } catch (cause) {
+    throw new UsageError(`Expected \`${file}\` to be a JSON object of options`, { cause })
+  }
+}

@@ -1,0 +1,47 @@
+import type { Plan, PlanNode } from '../explain.ts'
+import type { Problem } from '../check.ts'
+import { byteSize } from './output.ts'
+
+/**
+ * A plan as a person reads it: its parts, inputs before what reads them, then the sums. A part that
+ * does not read from the one above it says from which.
+ */
+export function planText(plan: Plan): string {
+  const lines = plan.parts.flatMap((part) => [titleOf(part), `      ${columnsOf(part)}`])
+  const ends = plan.flows.map(({ name, end }) => `flow ${name} ends at ${String(end)}`)
+  return [...lines, ...ends, ...sums(plan), ...plan.problems.map(problemText)].join('\n')
+}
+
+/** A problem in one line. */
+export function problemText({ level, message, operator }: Problem): string {
+  return level === 'error' ? `error: ${message} (in ${operator})` : `note: ${message}`
+}
+
+function titleOf(part: PlanNode): string {
+  const { id, name, inputs, settings, memoryBytes, guarantee } = part
+  const given = Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+  const above = inputs.length === 0 || (inputs.length === 1 && inputs[0] === id - 1)
+  const about = [
+    ...(above ? [] : [`from ${inputs.join(', ')}`]),
+    ...(part.role === 'source' && !part.bounded ? ['unbounded'] : []),
+    ...(memoryBytes === undefined ? [] : [`at most ${byteSize(memoryBytes)}`]),
+    ...(guarantee === undefined ? [] : [guarantee]),
+  ]
+  const options = given.length > 0 ? ` { ${given.join(', ')} }` : ''
+  return [`${String(id).padStart(3)} ${name}${options}`, ...about].join(' · ')
+}
+
+function columnsOf({ columns }: PlanNode): string {
+  if (!columns) return 'columns unknown'
+  const names = columns.map(({ name, type, heavy }) => `${name}: ${type}${heavy ? ' (heavy)' : ''}`)
+  return names.join(', ') || 'no columns'
+}
+
+function sums({ memoryBytes, unstated, parts, guarantee }: Plan): string[] {
+  const names = parts.filter((part) => unstated.includes(part.id)).map((part) => part.name)
+  const not = names.length > 0 ? `; no bound stated by ${names.join(', ')}` : ''
+  return [
+    `memory: at most ${byteSize(memoryBytes)} in stated windows${not}`,
+    `delivery: ${guarantee ?? 'nothing is written'}`,
+  ]
+}

@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import { check } from '../check.ts'
+import { flowsOf } from '../plan.ts'
+import { run, type RunSummary } from '../run.ts'
+import { refuseProblems } from './check.ts'
+import { addRunOptions, ratioOf } from './options.ts'
+import { byteSize, duration, note, plural, printJson } from './output.ts'
+import { progressView } from './progress.ts'
+import { underSignals } from './signals.ts'
+
+interface Options {
+  readonly seed: number
+  readonly threads?: number
+  readonly spillDir?: string
+  readonly maxRejectRatio: number
+  readonly json?: true
+  readonly quiet?: true
+}
+
+/** Sets up `millrace run`. */
+export function configure(command: Command): void {
+  addRunOptions(
+    command
+      .argument('<pipeline>', 'TypeScript file whose default export is the pipeline')
+      .argument('[args...]', 'given to the pipeline, if it is a function (after --)')
+      .option('--max-reject-ratio <r>', 'most rejects per row, from the 100th row on', ratioOf, 0.5)
+      .option('--spill-dir <dir>', "folder for spills (default: the system's temporary folder)"),
+  ).action(runPipeline)
+}
+
+async function runPipeline(file: string, args: readonly string[], options: Options): Promise<void> {
+  const { loadPipeline } = await import('./pipeline.ts')
+  const job = await loadPipeline(file, args)
+  refuseProblems(await check(job), file)
+  const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
+  const view = progressView(process.stderr, options)
+  const { seed, threads, spillDir, maxRejectRatio } = options
+  const summary = await underSignals({ bounded }, (signals) =>
+    run(job, {
+      ...{ seed, maxRejectRatio, onProgress: view.update, ...signals },
+      ...(threads !== undefined && { threads }),
+      ...(spillDir !== undefined && { spillDir }),
+    }).finally(view.close),
+  )
+  if (options.json) printJson(summary)
+  else note(summaryText(summary))
+}
+
+/** What a run did, for a person: a line per sink, then the sums. */
+function summaryText({ rows, rejected, seconds, sinks }: RunSummary): string {
+  const written = sinks.map(
+    (sink) =>
+      `${sink.sink}: ${plural(sink.rows, 'row')}, ${byteSize(sink.bytes)} in ${sink.location}`,
+  )
+  const refused = rejected > 0 ? `, ${plural(rejected, 'reject')}` : ''
+  return [...written, `${plural(rows, 'row')} read${refused}, ${duration(seconds)}`].join('\n')
+}
