@@ -26,7 +26,7 @@ export function concatFlows<T>(flows: readonly Flow<T>[]): Flow<T> {
       for (let turn = from; turn < flows.length; turn++) {
         for await (const value of flows[turn]?.pull(context) ?? []) {
           if (value instanceof Barrier) value.states.set(key, turn)
-          yield value as T | Control
+          yield value
         }
       }
     },
