@@ -1,4 +1,4 @@
-import { Barrier, Control } from './control.ts'
+import { Barrier } from './control.ts'
 import { OptionError } from './errors.ts'
 import { Flow } from './flow.ts'
 import { differentSchemas } from './schema.ts'
