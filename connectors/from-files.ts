@@ -1,0 +1,197 @@
+import type { RecordBatch } from 'apache-arrow'
+import { type Reject, Rejects } from '../src/control.ts'
+import { ConnectorError, OptionError } from '../src/errors.ts'
+import { type FileRoot, fileRoots } from '../src/file-roots.ts'
+import type { Flow } from '../src/flow.ts'
+import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import { labelsFromFolders, labelsFromPattern } from '../src/path-labels.ts'
+import {
+  type FilePlan,
+  filesIn,
+  idOf,
+  type Item,
+  itemBatch,
+  itemSchema,
+  loaded,
+  type Position,
+} from '../src/picture-files.ts'
+import { type OnError, onErrorChoices } from '../src/row-tasks.ts'
+import type { Counts } from '../src/run-state.ts'
+import { source } from '../src/source.ts'
+
+/** Options of {@link fromFiles}. */
+export interface FromFilesOptions {
+  /**
+   * Where label and split are in the path: `{split}/{label}/{name}`; `*` stands for any part of a name, `**` for any folders.
+   *
+   * @default one folder is the label, two are split and label
+   */
+  readonly labels?: string
+  /**
+   * The split of all files, whatever their path says.
+   *
+   * @default as the path says
+   */
+  readonly split?: string
+  /**
+   * Name of the source: goes before each id, with `/`, where several sources meet.
+   *
+   * @default none
+   */
+  readonly name?: string
+  /**
+   * File name extensions of pictures, without dot; the rest is ignored.
+   *
+   * @default those of JPEG, PNG, WebP, GIF, TIFF and AVIF, and files without extension that begin like one of them
+   */
+  readonly extensions?: readonly string[]
+  /**
+   * Most rows of a batch.
+   *
+   * @default 64
+   */
+  readonly batchRows?: number
+  /**
+   * Bytes of pictures at which a batch ends.
+   *
+   * @default 33_554_432
+   */
+  readonly batchBytes?: number
+  /**
+   * What becomes of a file or folder that cannot be read.
+   *
+   * @default 'fail'
+   */
+  readonly onError?: OnError
+}
+
+/**
+ * Reads picture files: paths, folders with all that is under them, and globs (`photos/*.jpg`, `**` for any folders).
+ *
+ * - Order: locations as given, each depth first, names sorted by their bytes in each folder.
+ * - Columns: `id` (path relative to the location, or to the folder that several have in common),
+ *   `uri` (`file:` URL), `label`, `split` (null where the path does not say), `image` (Binary, heavy), `bytes` (Int32).
+ * - Ignored: files that are no pictures by their name, hidden ones, and special files; counted as `dropped`,
+ *   so that files = kept + rejected + dropped. Hidden folders are not entered.
+ * - Links are followed, but not back to a folder on the way.
+ * - Faults (`onError`): `UNREADABLE`, `TOO_LARGE` (1 GiB and more).
+ * - Memory: a batch (`batchBytes` and one file) and 8 files read ahead.
+ * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
+ *
+ * @throws {OptionError} at the call, if an option is wrong; on the stream, if `labels` matches no path
+ * @throws {ConnectorError} on the stream, if a location does not exist, cannot be read, or has no picture
+ */
+export function fromFiles(
+  location: string | readonly string[],
+  options: FromFilesOptions = {},
+): Flow<RecordBatch> {
+  const plan = planOf(location, options)
+  const flow: Flow<RecordBatch> = source<RecordBatch, Position>({
+    name: 'fromFiles',
+    schema: () => itemSchema,
+    async *read({ columns, run }, from) {
+      const roots = await fileRoots(plan.locations)
+      if (plan.pattern !== undefined && !from) await requireMatch(plan, roots)
+      const counts = run?.count(run.key(flow, 'fromFiles'))
+      const wanted = !columns || columns.has('image')
+      yield* batches({ plan, roots, wanted, counts }, from)
+    },
+    memoryBytes: 2 * plan.batchBytes,
+    settings: { location, ...options },
+  })
+  return flow
+}
+
+function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
+  const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes', 'onError']
+  knownOptions('fromFiles', options, known)
+  const { labels, split, name, extensions } = options
+  const locations = typeof location === 'string' ? [location] : columnList('location', location)
+  const twice = locations.find((l, at) => locations.indexOf(l) !== at)
+  if (twice !== undefined)
+    throw new OptionError(`Expected each location once, got \`${twice}\` twice`)
+  return {
+    locations: locations.map((l) => nonEmptyString('location', l)),
+    labels: labels === undefined ? labelsFromFolders : labelsFromPattern('labels', labels),
+    pattern: labels,
+    split: split === undefined ? undefined : nonEmptyString('split', split),
+    prefix: name === undefined ? '' : `${nonEmptyString('name', name)}/`,
+    extensions:
+      extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
+    batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
+    batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 2 ** 25),
+    onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
+  }
+}
+
+interface Reading {
+  readonly plan: FilePlan
+  readonly roots: readonly FileRoot[]
+  /** Whether anybody wants the pictures themselves. */
+  readonly wanted: boolean
+  readonly counts: Counts | undefined
+}
+
+async function* batches(
+  { plan, roots, wanted, counts }: Reading,
+  from: Position | undefined,
+): AsyncGenerator<readonly [RecordBatch | Rejects, Position]> {
+  let items: Item[] = []
+  let bytes = 0
+  let last = from
+  let ignored = 0
+  let rows = 0
+  for await (const file of loaded(filesIn(roots, from), { plan, wanted })) {
+    const full = items.length === plan.batchRows || bytes >= plan.batchBytes
+    if (last && items.length > 0 && (full || file.kind === 'fault')) {
+      yield [itemBatch(items, wanted), last]
+      items = []
+      bytes = 0
+    }
+    last = file.position
+    if (file.kind === 'ignored') ignored++
+    else rows++
+    if (file.kind === 'item') {
+      items.push(file.item)
+      bytes += file.item.image?.length ?? 0
+    } else if (file.kind === 'fault' && plan.onError === 'reject')
+      yield [new Rejects([rejectOf(file)]), last]
+    else if (counts) {
+      counts.rowsIn++
+      counts.dropped++
+    }
+  }
+  if (last && items.length > 0) yield [itemBatch(items, wanted), last]
+  if (rows === 0 && !from) throw noPicture(plan, ignored)
+}
+
+function rejectOf({ id, code, message }: { id: string; code: string; message: string }): Reject {
+  return { id, operator: 'fromFiles', code, message, attempt: 1 }
+}
+
+/** A pattern that matches nothing would cost all labels, so it is found out before a file is read. */
+async function requireMatch(plan: FilePlan, roots: readonly FileRoot[]): Promise<void> {
+  let example: string | undefined
+  for await (const { root, found } of filesIn(roots, undefined)) {
+    if (found.kind !== 'file') continue
+    const id = idOf(root, found)
+    if (plan.labels(id)) return
+    example ??= id
+  }
+  if (example === undefined) return
+  throw new OptionError(
+    `Expected option \`labels\` to match a path, got \`${plan.pattern ?? ''}\`, which does not match \`${example}\` nor any other`,
+  )
+}
+
+function noPicture({ locations, extensions }: FilePlan, ignored: number): ConnectorError {
+  const where = locations.map((l) => `\`${l}\``).join(', ')
+  const what = extensions
+    ? `files with extension ${[...extensions].join(', ')}`
+    : 'pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF)'
+  const got = ignored === 0 ? 'no files' : `${String(ignored)} other files`
+  return new ConnectorError(`Expected ${what} in ${where}, got ${got}`, {
+    url: locations.join(', '),
+    retryable: false,
+  })
+}
