@@ -114,3 +114,12 @@ export function numbers(
   const bound = least > -Infinity ? ' above 0' : ''
   throw expected(name, `a list of ${String(length)} numbers${bound}`, value)
 }
+
+/** Returns `value` if it is a non-empty list of different whole numbers, else throws an {@link OptionError}. */
+export function axisList(name: string, value: unknown): readonly number[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : []
+  const axes = list.filter((v) => Number.isSafeInteger(v) && (v as number) >= 0)
+  if (list.length > 0 && axes.length === list.length && new Set(axes).size === axes.length)
+    return axes as number[]
+  throw expected(name, 'a non-empty list of different axes, from 0', value)
+}
