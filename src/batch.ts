@@ -19,7 +19,7 @@ import {
 import { concatData } from './concat-data.ts'
 import { addRowBytes, dataBytes } from './data-bytes.ts'
 import { SchemaError } from './errors.ts'
-import { isHeavy, missingColumn, schemaWith, typeName } from './schema.ts'
+import { isHeavy, missingColumn, sameType, schemaWith } from './schema.ts'
 import { takeData } from './take-data.ts'
 
 /** A column: its field and its values. */
@@ -117,7 +117,7 @@ export function concat(batches: readonly RecordBatch[]): RecordBatch {
   if (batches.length === 1) return first
   const numRows = batches.reduce((n, batch) => n + batch.numRows, 0)
   const children = first.schema.fields.map((field, i) =>
-    concatData(batches.map((batch) => sameType(field, batch.data.children[i]))),
+    concatData(batches.map((batch) => sameType(field, batch.data.children[i] as Data))),
   )
   return batchOfData(first.schema, children, numRows)
 }
@@ -192,17 +192,8 @@ function oneData(vector: Vector): Data {
   return data.length === 1 ? (data[0] as Data) : concatData(data)
 }
 
-function batchOfData(schema: Schema, children: Data[], length: number): RecordBatch {
+/** Makes a batch of one piece of data per field, each of `length` rows. */
+export function batchOfData(schema: Schema, children: Data[], length: number): RecordBatch {
   const type = new Struct(schema.fields)
   return new RecordBatch(schema, makeData({ type, length, nullCount: 0, children }))
-}
-
-function sameType(field: Field, data: Data | undefined): Data {
-  const wanted = typeName(field.type as DataType)
-  const found = data ? typeName(data.type) : 'none'
-  if (data && found === wanted) return data
-  throw new SchemaError(
-    `Expected column \`${field.name}\` to be ${wanted} in every batch, got ${found}`,
-    { column: field.name },
-  )
 }

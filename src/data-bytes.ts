@@ -121,3 +121,19 @@ function bytesUpTo(child: Data): (count: number) => number {
   for (let i = 0; i < child.length; i++) upTo[i + 1] = (upTo[i] as number) + (bytes[i] as number)
   return (count) => upTo[count] as number
 }
+
+/** Bytes of memory that `data` keeps alive: the arrays it has views of, whole. */
+export function retainedBytes(data: Data): number {
+  const buffers = new Set<ArrayBufferLike>()
+  collectBuffers(data, buffers)
+  let bytes = 0
+  for (const buffer of buffers) bytes += buffer.byteLength
+  return bytes
+}
+
+function collectBuffers(data: Data, into: Set<ArrayBufferLike>): void {
+  const own = data.buffers as unknown as readonly (Uint8Array | undefined)[]
+  const views = [...own, ...data.variadicBuffers]
+  for (const view of views) if (view) into.add(view.buffer)
+  for (const child of data.children) collectBuffers(child, into)
+}

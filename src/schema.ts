@@ -1,4 +1,4 @@
-import { DataType, Field, Schema } from 'apache-arrow'
+import { type Data, DataType, Field, Schema } from 'apache-arrow'
 import { SchemaError } from './errors.ts'
 import { didYouMean } from './options.ts'
 
@@ -102,4 +102,19 @@ export function differentSchemas(a: Schema, b: Schema, owner: string): SchemaErr
       )
   }
   return undefined
+}
+
+/**
+ * Returns `data`, checked to be of the type of `field`.
+ *
+ * @throws {SchemaError} if it is of another: the batches of a flow have one schema
+ */
+export function sameType(field: Field, data: Data): Data {
+  const wanted = typeName(field.type as DataType)
+  const found = typeName(data.type)
+  if (found === wanted) return data
+  throw new SchemaError(
+    `Expected column \`${field.name}\` to be ${wanted} in every batch, got ${found}`,
+    { column: field.name },
+  )
 }

@@ -1,0 +1,62 @@
+import type { RecordBatch } from 'apache-arrow'
+import type { MonoTypeOperatorFunction } from 'rxjs'
+import { decodeBatch, encodeBatch } from '../src/ipc.ts'
+import { operate } from '../src/operate.ts'
+import { knownOptions, positiveInteger } from '../src/options.ts'
+import { Rebatcher } from '../src/rebatcher.ts'
+
+/** Options of {@link rebatch}. */
+export interface RebatchOptions {
+  /**
+   * Most rows of a batch.
+   *
+   * @default 4_096
+   */
+  readonly rows?: number
+  /**
+   * Most bytes of a batch, by what each row takes itself (without dictionaries and the bits of
+   * nulls); a row that takes more comes alone.
+   *
+   * @default 33_554_432
+   */
+  readonly bytes?: number
+}
+
+/**
+ * Cuts the rows into batches as full as the limits allow.
+ *
+ * - Rows: n to n, in input order. Where it cuts depends on the rows, not on the batches they came in.
+ * - Columns: unchanged; a dictionary is shared, or joined with those of the other batches.
+ * - State: less than one full batch.
+ *
+ * @throws {OptionError} at the call, if an option is unknown or no positive integer
+ * @example
+ * batches$.pipe(rebatch({ rows: 3 })) // rows 1,2 | 3,4,5 | 6,7  =>  1,2,3 | 4,5,6 | 7
+ */
+export function rebatch(options: RebatchOptions = {}): MonoTypeOperatorFunction<RecordBatch> {
+  knownOptions('rebatch', options, ['rows', 'bytes'])
+  const rows = positiveInteger('rows', options.rows ?? 4096)
+  const bytes = positiveInteger('bytes', options.bytes ?? 32 * 2 ** 20)
+
+  return operate<RecordBatch, RecordBatch>({
+    name: 'rebatch',
+    schema: (input) => input,
+    memoryBytes: bytes,
+    settings: { rows, bytes },
+    start: () => {
+      const rebatcher = new Rebatcher({ rows, bytes })
+      return {
+        next: (batch) => rebatcher.push(batch),
+        flush: () => rebatcher.flush(),
+        snapshot: () => {
+          const held = rebatcher.held()
+          return held && encodeBatch(held)
+        },
+        restore: (held: unknown) => {
+          for (const full of rebatcher.push(decodeBatch(held as Uint8Array)))
+            throw new Error(`Expected less than a full batch, got ${String(full.numRows)} rows`)
+        },
+      }
+    },
+  })
+}

@@ -1,0 +1,73 @@
+import type { RecordBatch } from 'apache-arrow'
+import { concat, rowBytes } from './batch.ts'
+
+/** Where batches are cut. */
+export interface BatchLimits {
+  /** Most rows. */
+  readonly rows: number
+  /** Most bytes, by what each row takes itself; a row that takes more comes alone. */
+  readonly bytes: number
+}
+
+/**
+ * Cuts a stream of rows into batches as full as the limits allow. Where it cuts depends on the
+ * rows alone, not on the batches that they came in.
+ *
+ * Holds less than one batch that is full; the rest of a batch pushed is held as a slice of it.
+ */
+export class Rebatcher {
+  readonly #limits: BatchLimits
+  #held: RecordBatch[] = []
+  #rows = 0
+  #bytes = 0
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits
+  }
+
+  /** The batches that became full with the rows of `batch`. */
+  *push(batch: RecordBatch): Generator<RecordBatch, undefined> {
+    const bytes = rowBytes(batch)
+    let from = 0
+    for (let row = 0; row < batch.numRows; row++) {
+      const size = bytes[row] as number
+      if (this.#rows > 0 && this.#bytes + size > this.#limits.bytes) {
+        yield this.#cut(batch, from, row)
+        from = row
+      }
+      this.#rows++
+      this.#bytes += size
+      if (this.#rows < this.#limits.rows) continue
+      yield this.#cut(batch, from, row + 1)
+      from = row + 1
+    }
+    this.#hold(batch, from, batch.numRows)
+  }
+
+  /** The rows held, as the last batch. */
+  *flush(): Generator<RecordBatch, undefined> {
+    const held = this.held()
+    this.#held = []
+    this.#rows = this.#bytes = 0
+    if (held) yield held
+  }
+
+  /** The rows held, which stay held. */
+  held(): RecordBatch | undefined {
+    if (this.#held.length > 1) this.#held = [concat(this.#held)]
+    return this.#held[0]
+  }
+
+  #cut(batch: RecordBatch, from: number, to: number): RecordBatch {
+    this.#hold(batch, from, to)
+    const full = concat(this.#held)
+    this.#held = []
+    this.#rows = this.#bytes = 0
+    return full
+  }
+
+  #hold(batch: RecordBatch, from: number, to: number): void {
+    if (from === to) return
+    this.#held.push(from === 0 && to === batch.numRows ? batch : batch.slice(from, to))
+  }
+}
