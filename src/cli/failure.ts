@@ -36,9 +36,10 @@ export function packageName(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 
-/** The message, with that of the cause where it says more. */
+/** The message, with that of the cause where it says more. A {@link UsageError} says it all. */
 function described(error: Error): string {
-  const cause = error.cause instanceof Error ? error.cause.message : ''
+  const told = !(error instanceof UsageError) && error.cause instanceof Error
+  const cause = told ? (error.cause as Error).message : ''
   const message = error.message || error.name
   return cause === '' || message.includes(cause) ? message : `${message}\n  because: ${cause}`
 }

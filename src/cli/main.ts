@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { failureOf } from './failure.ts'
 import { packageVersion } from './package.ts'
@@ -59,7 +60,7 @@ async function programFor(args: readonly string[]): Promise<Command> {
 function fail(error: unknown, verbose: boolean): void {
   const { message, exitCode } = failureOf(error)
   process.stderr.write(`${message}\n`)
-  if (verbose && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+  if (verbose) process.stderr.write(`${inspect(error)}\n`)
   process.exitCode = exitCode
 }
 

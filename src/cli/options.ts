@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { didYouMean } from '../options.ts'
+import { kindOf } from '../plan.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A whole number given as an option. */
@@ -77,12 +78,14 @@ function optionValue(command: Command, option: Option, value: unknown, file: str
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
+  let value: unknown
   try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>
-    throw new Error(`got ${JSON.stringify(value)}`)
+    value = JSON.parse(await readFile(file, 'utf8'))
   } catch (cause) {
-    throw new UsageError(`Expected \`${file}\` to be a JSON object of options`, { cause })
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new UsageError(`Expected \`${file}\` to be a JSON file, got ${reason}`, { cause })
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw new UsageError(`Expected \`${file}\` to be a JSON object of options, got ${kindOf(value)}`)
 }
