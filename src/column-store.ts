@@ -9,6 +9,7 @@ import { Barrier, type Control, type Reject, Rejects } from './control.ts'
 import { Flow, type FlowInfo, flowOf } from './flow.ts'
 import { wanting } from './operate.ts'
 import { schemaWithoutHeavy } from './schema.ts'
+import { sharedTable } from './shared-table.ts'
 import { StoredTable } from './stored-table.ts'
 import { type TableState, TableWriter } from './table-writer.ts'
 
@@ -19,13 +20,15 @@ export type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTabl
 
 /**
  * A flow whose rows lie in a table on disk before the first comes out. A blocking operator
- * behind it takes the table over and adds its columns; another reader gets wide batches.
+ * behind it takes the table over and adds its columns; another reader gets wide batches. In a run the
+ * table is made once, for all who read it at the same time.
  */
 export class TableFlow extends Flow<RecordBatch> {
   /** Makes the table without reading it out. */
   readonly table: MakeTable
 
-  constructor(table: MakeTable, info: FlowInfo) {
+  constructor(make: MakeTable, info: FlowInfo) {
+    const table = sharedTable(make)
     super((context) => readOut(table, context), info)
     this.table = table
   }
@@ -156,7 +159,9 @@ async function* drain(
     const files = await writer.finish()
     const schema = writer.schema ?? (await emptySchema(source, columns))
     keep = true
-    return new StoredTable({ schema, numRows: writer.numRows, rejects, folder, files, signal })
+    const { numRows } = writer
+    const own = { path: folder, readers: 1 }
+    return new StoredTable({ schema, numRows, rejects, folder: own, files, signal })
   } finally {
     await writer.close()
     if (!keep) await rm(folder, { recursive: true, force: true })

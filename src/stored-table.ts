@@ -6,6 +6,14 @@ import type { Reject } from './control.ts'
 import { missingColumn, schemaWith } from './schema.ts'
 import { TableWriter } from './table-writer.ts'
 
+/** Where the files of tables lie, and how many readers are to close them. */
+export interface Folder {
+  /** Path. */
+  readonly path: string
+  /** Readers that have not closed their table. */
+  readers: number
+}
+
 /**
  * Rows on disk, a file per column. Appending columns writes only those; the files of the others
  * are shared. Closing removes the files of all tables that share them.
@@ -17,7 +25,7 @@ export class StoredTable {
   readonly numRows: number
   /** Rows that were rejected on the way here. */
   readonly rejects: readonly Reject[]
-  readonly #folder: string
+  readonly #folder: Folder
   readonly #files: ReadonlyMap<string, ColumnFile>
   readonly #signal: AbortSignal
 
@@ -25,7 +33,7 @@ export class StoredTable {
     schema: Schema
     numRows: number
     rejects: readonly Reject[]
-    folder: string
+    folder: Folder
     files: ReadonlyMap<string, ColumnFile>
     signal: AbortSignal
   }) {
@@ -93,7 +101,7 @@ export class StoredTable {
    * @throws {Error} if they have more or fewer rows than the table
    */
   async append(batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>): Promise<StoredTable> {
-    const writer = new TableWriter(this.#folder)
+    const writer = new TableWriter(this.#folder.path)
     try {
       for await (const batch of batches) {
         this.#signal.throwIfAborted()
@@ -114,16 +122,31 @@ export class StoredTable {
     return this.#with(schema, new Map())
   }
 
-  /** Removes the files. */
-  async close(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
+  /** Whether the files are gone. */
+  get closed(): boolean {
+    return this.#folder.readers === 0
   }
 
-  #with(added: Schema, files: ReadonlyMap<string, ColumnFile>): StoredTable {
+  /** The table for one reader more, who closes it too. Rejects stay with the first: each arrives once. */
+  another(): StoredTable {
+    this.#folder.readers++
+    return this.#with(new Schema([]), new Map(), [])
+  }
+
+  /** Removes the files, when all readers have closed their tables over them. */
+  async close(): Promise<void> {
+    if (--this.#folder.readers === 0) await rm(this.#folder.path, { recursive: true, force: true })
+  }
+
+  #with(
+    added: Schema,
+    files: ReadonlyMap<string, ColumnFile>,
+    rejects = this.rejects,
+  ): StoredTable {
     return new StoredTable({
       schema: schemaWith(this.schema, added.fields),
       numRows: this.numRows,
-      rejects: this.rejects,
+      rejects,
       folder: this.#folder,
       files: new Map([...this.#files, ...files]),
       signal: this.#signal,

@@ -17,7 +17,7 @@ import {
 } from '../../src/batch.ts'
 import { ColumnFile } from '../../src/column-file.ts'
 import { operateTable, storedTable, type StoredTable, TableFlow } from '../../src/column-store.ts'
-import { Barrier, type Control, type Reject, Rejects } from '../../src/control.ts'
+import { Barrier, Control, type Reject, Rejects } from '../../src/control.ts'
 import { retainedBytes } from '../../src/data-bytes.ts'
 import { SchemaError } from '../../src/errors.ts'
 import { Flow, flowOf } from '../../src/flow.ts'
@@ -483,4 +483,45 @@ const count = operateTable({
         ),
       ])
   },
+})
+
+describe('a table in a run', () => {
+  it('makes the table once for all who read it in a run, and removes it after the last', async () => {
+    let drained = 0
+    const source = new Flow<RecordBatch>(async function* () {
+      drained++
+      yield await Promise.resolve(numbers(0, 3))
+      yield new Rejects([{ id: 'r', operator: 'o', code: 'C', message: 'm', attempt: 1 }])
+      yield new Barrier(1)
+      yield numbers(3, 5)
+    })
+    const stage = source.pipe(sums('a', 'x'))
+    const reads = [stage, stage.pipe(sums('b', 'a')), stage.pipe(sums('c', 'a'))]
+    const [plain, b, c] = await Promise.all(reads.map((flow) => pulled(flow)))
+    expect(drained).toBe(1)
+    const values = (out: unknown[] | undefined, name: string): unknown[] =>
+      rowsOf(out ?? []).flatMap((batch) => [...column(batch, name)] as unknown[])
+    expect(values(plain, 'a')).toEqual([0, 1, 3, 6, 10])
+    expect(values(b, 'b')).toEqual([0, 1, 4, 10, 20])
+    expect(values(c, 'c')).toEqual([0, 1, 4, 10, 20])
+    const counts = (type: string): number[] =>
+      [plain, b, c].map(
+        (out) => out?.filter((v) => v instanceof Control && v.type === type).length ?? 0,
+      )
+    expect(counts('rejects')).toEqual([1, 0, 0])
+    expect(counts('barrier')).toEqual([1, 1, 1])
+    expect(spilled()).toEqual({})
+    await pulled(stage)
+    expect(drained).toBe(2)
+  })
+
+  it('fails all who read a table that cannot be made', async () => {
+    const source = new Flow<RecordBatch>(async function* () {
+      yield await Promise.resolve(numbers(0, 3))
+      throw new Error('source')
+    })
+    const stage = source.pipe(sums('a', 'x'))
+    const results = await Promise.allSettled([pulled(stage), pulled(stage)])
+    expect(results.map((r) => r.status)).toEqual(['rejected', 'rejected'])
+  })
 })
