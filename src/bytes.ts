@@ -24,7 +24,7 @@ export interface ByteSource {
  */
 export async function openFile(path: string): Promise<ByteSource> {
   const file = await open(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
+    throw fileError('read', path, cause)
   })
   return {
     url: path,
@@ -41,7 +41,7 @@ export async function openFile(path: string): Promise<ByteSource> {
         const { bytesRead } = await file
           .read(bytes, filled, length - filled, offset + filled)
           .catch((cause: unknown) => {
-            throw unreadable(path, cause)
+            throw fileError('read', path, cause)
           })
         signal.throwIfAborted()
         if (bytesRead === 0) throw cut(path, offset, length, filled)
@@ -53,20 +53,21 @@ export async function openFile(path: string): Promise<ByteSource> {
   }
 }
 
-const passing: readonly unknown[] = ['EMFILE', 'ENFILE', 'EAGAIN', 'EBUSY', 'EIO']
-
-function unreadable(path: string, cause: unknown): ConnectorError {
-  const { message, code } = cause as NodeJS.ErrnoException
-  return new ConnectorError(
-    `Expected to read ${path}, got ${message}`,
-    { url: path, retryable: passing.includes(code) },
-    { cause },
-  )
-}
-
 function cut(path: string, offset: number, length: number, got: number): DataError {
   return new DataError(
     `Expected ${String(length)} bytes at ${String(offset)} of ${path}, got ${String(got)}`,
     { url: path },
+  )
+}
+
+const passing: readonly unknown[] = ['EMFILE', 'ENFILE', 'EAGAIN', 'EBUSY', 'EIO']
+
+/** The error for a local file that the system refuses to read or write. */
+export function fileError(intent: 'read' | 'write', path: string, cause: unknown): ConnectorError {
+  const { message, code } = cause as NodeJS.ErrnoException
+  return new ConnectorError(
+    `Expected to ${intent} ${path}, got ${message}`,
+    { url: path, retryable: passing.includes(code) },
+    { cause },
   )
 }

@@ -123,3 +123,9 @@ export function axisList(name: string, value: unknown): readonly number[] {
     return axes as number[]
   throw expected(name, 'a non-empty list of different axes, from 0', value)
 }
+
+/** Returns `value` if it is true or false, else throws an {@link OptionError}. */
+export function trueOrFalse(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw expected(name, 'true or false', value)
+}

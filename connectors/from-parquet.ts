@@ -1,0 +1,163 @@
+import type { RecordBatch, Schema } from 'apache-arrow'
+import type { Context } from '../src/context.ts'
+import { OptionError } from '../src/errors.ts'
+import type { Flow } from '../src/flow.ts'
+import { tableNames } from '../src/item-ids.ts'
+import { columnList, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
+import {
+  ParquetTable,
+  type TableOptions,
+  type TablePosition,
+} from '../src/parquet/parquet-table.ts'
+import { ParquetThread } from '../src/parquet/parquet-thread.ts'
+import { source } from '../src/source.ts'
+
+/** Options of {@link fromParquet}. */
+export interface FromParquetOptions {
+  /**
+   * Columns to read, in this order; `id` comes along in any case. Of the others no byte is read.
+   *
+   * @default all
+   */
+  readonly columns?: readonly string[]
+  /**
+   * The column of texts or integers that becomes `id`, in place of one of that name.
+   *
+   * @default 'id' where there is one, else ids are made: `file#row`, the row counted from 0
+   */
+  readonly idColumn?: string
+  /**
+   * Goes before every id with a slash, so that ids of several sources differ.
+   *
+   * @default no prefix
+   */
+  readonly sourceName?: string
+  /**
+   * Most rows of a batch.
+   *
+   * @default 4096
+   */
+  readonly batchRows?: number
+  /**
+   * Most bytes of a batch, by the mean of its row group.
+   *
+   * @default 16_777_216
+   */
+  readonly batchBytes?: number
+  /**
+   * Most bytes that the chosen columns of a row group may take, decompressed; a larger group is refused.
+   *
+   * @default 536_870_912
+   */
+  readonly rowGroupBytes?: number
+}
+
+const name = 'fromParquet'
+
+type Settings = Omit<TableOptions, 'ids' | 'several' | 'thread' | 'context'> & {
+  readonly sourceName: string | undefined
+}
+
+const sizes = ['batchRows', 'batchBytes', 'rowGroupBytes'] as const
+
+/** What comes next: a file, and where in it. */
+interface Position extends TablePosition {
+  readonly file: number
+}
+
+/**
+ * Reads Parquet files, one after another, one row group at a time.
+ *
+ * - Order: as stored. Delivery: every row once per subscription.
+ * - Columns: those of the files; all files have those of the first. Large and view types are read as the plain
+ *   ones of their kind. The schema is known from the first file's footer.
+ * - Memory: one row group's chosen columns, stored and decoded, and two batches.
+ * - Unsubscribing closes the file and ends the worker thread that decodes.
+ *
+ * @throws {OptionError} at the call, for options out of range
+ * @throws {ConnectorError} on the stream, if a file cannot be read
+ * @throws {DataError} on the stream, if a file is damaged, cut, empty or not Parquet, or an id is null
+ * @throws {SchemaError} on the stream, if a file lacks a column or has others than the first
+ * @see https://parquet.apache.org/docs/file-format/
+ * @example
+ * fromParquet('flights.parquet', { columns: ['delay'] }).pipe(map((batch) => batch.numRows)) // => 4096, 904
+ */
+export function fromParquet(
+  location: string | readonly string[],
+  options: FromParquetOptions = {},
+): Flow<RecordBatch> {
+  const paths = typeof location === 'string' ? [location] : [...location]
+  if (paths.length === 0) throw new OptionError('Expected at least one path, got none')
+  for (const path of paths) nonEmptyString('location', path)
+  knownOptions(name, options, [...sizes, 'columns', 'idColumn', 'sourceName'])
+  const settings: Settings = {
+    columns: options.columns && columnList('columns', options.columns),
+    idColumn: optionalText('idColumn', options.idColumn),
+    sourceName: optionalText('sourceName', options.sourceName),
+    batchRows: positiveInteger('batchRows', options.batchRows ?? 4096),
+    batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 16 * 2 ** 20),
+    rowGroupBytes: positiveInteger('rowGroupBytes', options.rowGroupBytes ?? 512 * 2 ** 20),
+  }
+
+  return source<RecordBatch, Position>({
+    name,
+    schema: () => schemaOf(paths, settings),
+    read: (context, from) => read(paths, settings, context, from),
+    memoryBytes: 2 * settings.rowGroupBytes + 2 * settings.batchBytes,
+    settings: { paths, ...options },
+  })
+}
+
+function optionalText(option: string, value: string | undefined): string | undefined {
+  return value === undefined ? undefined : nonEmptyString(option, value)
+}
+
+async function schemaOf(paths: readonly string[], settings: Settings): Promise<Schema> {
+  const thread = new ParquetThread()
+  const { signal } = new AbortController()
+  try {
+    const first = await openTable(paths, 0, { settings, thread, context: { signal } })
+    await first.close()
+    return first.schema
+  } finally {
+    await thread.close()
+  }
+}
+
+async function* read(
+  paths: readonly string[],
+  settings: Settings,
+  context: Context,
+  from: Position = { file: 0, rowGroup: 0, batch: 0 },
+): AsyncGenerator<[RecordBatch, Position]> {
+  const thread = new ParquetThread()
+  let schema: Schema | undefined
+  try {
+    // Going on in a later file, the first one still says what the columns are.
+    for (let file = 0; file < paths.length; file = Math.max(file + 1, from.file)) {
+      const table = await openTable(paths, file, { settings, thread, context })
+      try {
+        schema ??= table.schema
+        table.mustMatch(schema)
+        if (file < from.file) continue
+        const start = file === from.file ? from : undefined
+        for await (const [batch, next] of table.rows(schema, start))
+          yield [batch, { file, ...next }]
+      } finally {
+        await table.close()
+      }
+    }
+  } finally {
+    await thread.close()
+  }
+}
+
+function openTable(
+  paths: readonly string[],
+  index: number,
+  { settings, thread, context }: { settings: Settings; thread: ParquetThread; context: Context },
+): Promise<ParquetTable> {
+  const ids = { prefix: settings.sourceName, table: tableNames(paths)[index] ?? '' }
+  const several = paths.length > 1
+  return ParquetTable.open(paths[index] ?? '', { ...settings, ids, several, thread, context })
+}
