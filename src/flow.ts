@@ -1,8 +1,11 @@
+import { Readable } from 'node:stream'
 import type { Schema } from 'apache-arrow'
 import { Observable, Subscriber, type TeardownLogic } from 'rxjs'
 import type { Context } from './context.ts'
 import { Control } from './control.ts'
-import { OverrunError } from './errors.ts'
+import { received } from './mailbox.ts'
+import { joined, pump, staged } from './push.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** Starts one run. Values and control messages are made as they are asked for, until the signal aborts. */
 export type Pull<T> = (context: Context) => AsyncIterable<T | Control>
@@ -13,7 +16,10 @@ export interface FlowInfo {
   readonly name: string
   /** What the flow reads from. */
   readonly inputs?: readonly Flow<unknown>[]
-  /** The schema of its batches, from those of its inputs; may read metadata, never data. */
+  /**
+   * The schema of its batches, from those of its inputs; one that takes no parameter does not
+   * depend on them. May read metadata, never data.
+   */
   readonly schema?: (inputs: readonly Schema[]) => Schema | Promise<Schema>
   /**
    * Whether it ends by itself.
@@ -33,6 +39,9 @@ export interface FlowInfo {
 
 /** What a sink promises when a run is resumed. */
 export type Guarantee = 'exactly-once' | 'idempotent' | 'at-least-once'
+
+export { Deferred } from './deferred.ts'
+export { untilAborted }
 
 type Operator<T, R> = (this: Subscriber<R>, source: Observable<T>) => TeardownLogic
 
@@ -57,9 +66,9 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
   constructor(
     pull: Pull<T>,
     info: FlowInfo = { name: 'flow', role: 'source' },
-    push = (out: Subscriber<T>): TeardownLogic => pump(pull, out),
+    push: (out: Subscriber<T>) => TeardownLogic = (out) => pump(pull, out),
   ) {
-    super(push)
+    super((out) => joined(out, push))
     this.pull = pull
     this.info = info
   }
@@ -77,6 +86,7 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
    */
   async schema(): Promise<Schema | undefined> {
     if (!this.info.schema) return undefined
+    if (this.info.schema.length === 0) return this.info.schema([])
     const inputs: Schema[] = []
     for (const input of this.info.inputs ?? []) {
       const schema = await input.schema()
@@ -100,7 +110,7 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
       },
       async return() {
         abort.abort()
-        await pulled.return(undefined)
+        await pulled.return()
         return { done: true, value: undefined }
       },
     }
@@ -109,10 +119,10 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
   /** RxJS 7 builds every operator on `lift`; overriding it makes each result a flow. */
   override lift<R>(operator: NonNullable<Parameters<Observable<T>['lift']>[0]>): Flow<R> {
     const lifted = new Observable<R>((out) =>
-      (operator as unknown as Operator<T, R>).call(out, this),
+      (operator as unknown as Operator<T, R>).call(out, staged(this)),
     )
     return new Flow(
-      (context) => new Mailbox<R>().values(lifted, context),
+      (context) => received(lifted, context),
       { name: 'rxjs', role: 'foreign', inputs: [this] },
       (out) => lifted.subscribe(out),
     )
@@ -121,8 +131,9 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
 
 /**
  * Returns `source` itself if it is a flow; else a flow over it. A Node Readable or another
- * (async) iterable is read at the reader's pace. A plain Observable cannot be slowed: it may
- * be `limit` values ahead, and then the flow fails.
+ * (async) iterable is read at the reader's pace; one that can be read only once (a Readable, a
+ * generator) serves one subscription, and is destroyed when that ends. A plain Observable cannot
+ * be slowed: it may be `limit` values ahead, and then the flow fails.
  *
  * @throws {OverrunError} on the stream, if a plain Observable runs further ahead
  */
@@ -132,178 +143,28 @@ export function flowOf<T>(
 ): Flow<T> {
   if (source instanceof Flow) return source as Flow<T>
   if (source instanceof Observable)
-    return new Flow((context) => new Mailbox<T>(limit).values(source, context), {
+    return new Flow((context) => received(source, context, limit), {
       name: 'observable',
       role: 'source',
     })
-  return new Flow(
-    async function* () {
-      yield* source
-    },
-    { name: 'iterable', role: 'source' },
-  )
+  return new Flow(({ signal }) => iterate(source, signal), { name: 'iterable', role: 'source' })
 }
 
-/** What a subscription inherits from the pull that causes it, across RxJS operators. */
-interface Ambient {
-  readonly context: Context
-  /** Takes a control message past the operators in between. */
-  readonly pass: (control: Control) => Promise<void>
-}
-
-let ambient: Ambient | undefined
-
-/** The emptyings to wait for, collected while one value is handed on. */
-let landings: Set<Promise<void>> | undefined
-
-function pump<T>(pull: Pull<T>, out: Subscriber<T>): () => void {
-  const abort = new AbortController()
-  const outer = ambient
-  const context: Context = {
-    ...(outer?.context.run && { run: outer.context.run }),
-    signal: abort.signal,
-  }
-  handOn(untilAborted(pull(context), abort.signal), out, outer).catch((error: unknown) => {
-    out.error(error)
-  })
-  return () => {
-    abort.abort()
-  }
-}
-
-async function handOn<T>(
-  values: AsyncIterable<T | Control>,
-  out: Subscriber<T>,
-  inherited: Ambient | undefined,
-): Promise<void> {
-  for await (const value of values) {
-    if (value instanceof Control) {
-      await inherited?.pass(value)
-      continue
-    }
-    const outer = { landings, ambient }
-    const mine = (landings = new Set())
-    ambient = inherited
-    try {
-      out.next(value)
-    } finally {
-      ;({ landings, ambient } = outer)
-    }
-    for (const emptied of mine) await emptied
-  }
-  out.complete()
-}
-
-/** Holds what is pushed until it is taken. */
-class Mailbox<T> extends Subscriber<T> {
-  readonly #limit: number
-  #held: (T | Control)[] = []
-  #failure: { readonly cause: unknown } | undefined
-  #arrived = new Deferred()
-  #emptied = new Deferred()
-
-  constructor(limit = Infinity) {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- RxJS 7 offers no other base for an observer that can stop its source
-    super()
-    this.#limit = limit
-  }
-
-  protected override _next(value: T): void {
-    this.#held.push(value)
-    landings?.add(this.#emptied.promise)
-    if (this.#held.length > this.#limit)
-      this.error(new OverrunError(`Expected at most ${String(this.#limit)} values waiting`))
-    this.#arrived.resolve()
-  }
-
-  protected override _error(cause: unknown): void {
-    this.#failure = { cause }
-    this.unsubscribe()
-  }
-
-  protected override _complete(): void {
-    this.unsubscribe()
-  }
-
-  override unsubscribe(): void {
-    super.unsubscribe()
-    this.#arrived.resolve()
-  }
-
-  /** Subscribes to `source`; being asked for a value when none is held counts as having emptied the box. */
-  async *values(source: Observable<T>, context: Context): AsyncGenerator<T | Control, undefined> {
-    const stop = (): void => {
-      this.unsubscribe()
-    }
-    context.signal.addEventListener('abort', stop)
-    const outer = ambient
-    ambient = { context, pass: (control) => this.#pass(control) }
-    try {
-      source.subscribe(this)
-    } finally {
-      ambient = outer
-    }
-    try {
-      while (!context.signal.aborted) {
-        const taken = this.#held
-        this.#held = []
-        yield* taken
-        if (this.#held.length > 0) continue
-        if (this.#failure) throw this.#failure.cause
-        if (this.closed) return
-        this.#arrived = new Deferred()
-        this.#emptied.resolve()
-        this.#emptied = new Deferred()
-        await this.#arrived.promise
-      }
-    } finally {
-      context.signal.removeEventListener('abort', stop)
-      this.unsubscribe()
-      this.#emptied.resolve()
-    }
-  }
-
-  #pass(control: Control): Promise<void> {
-    if (this.closed) return Promise.resolve()
-    this.#held.push(control)
-    this.#arrived.resolve()
-    return this.#emptied.promise
-  }
-}
-
-/** The values of `source`; ends at once when `signal` aborts, even while one is waited for. */
-export async function* untilAborted<T>(
-  source: AsyncIterable<T>,
+async function* iterate<T>(
+  source: AsyncIterable<T> | Iterable<T>,
   signal: AbortSignal,
-): AsyncGenerator<T, undefined> {
-  const ended = { done: true, value: undefined } as const
-  let end: ((result: typeof ended) => void) | undefined
-  let waiting = false
-  const stop = (): void => end?.(ended)
+): AsyncGenerator<T> {
+  if (typeof source === 'string' || Symbol.iterator in source) {
+    yield* source
+    return
+  }
+  function stop(): void {
+    if (source instanceof Readable) source.destroy()
+  }
   signal.addEventListener('abort', stop)
-  const values = source[Symbol.asyncIterator]()
   try {
-    while (!signal.aborted) {
-      // Not Promise.race: on a promise that outlives the loop it would gather a reaction per value.
-      const pulled = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        end = resolve
-        waiting = true
-        values.next().then(resolve, reject)
-      })
-      waiting = pulled === ended
-      if (pulled.done) return
-      yield pulled.value
-    }
+    yield* untilAborted(source, signal)
   } finally {
     signal.removeEventListener('abort', stop)
-    const returned = values.return?.().catch(() => undefined)
-    // One that waits, maybe for ever, returns when its wait is over.
-    if (!waiting) await returned
   }
-}
-
-/** A promise that is settled from outside. */
-export class Deferred {
-  resolve: () => void = () => undefined
-  readonly promise = new Promise<void>((resolve) => (this.resolve = resolve))
 }

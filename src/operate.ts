@@ -1,10 +1,13 @@
 import { RecordBatch, type Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import type { Context } from './context.ts'
-import { Barrier, Control, Rejects } from './control.ts'
-import { Deferred, Flow, flowOf } from './flow.ts'
-import type { Counts } from './run-state.ts'
 import { withoutHeavy } from './batch.ts'
+import { ChildSignal } from './child-signal.ts'
+import { concurrently, oneByOne, type Work } from './concurrently.ts'
+import type { Context } from './context.ts'
+import { Control, Rejects } from './control.ts'
+import { Flow, flowOf } from './flow.ts'
+import { nonEmptyString, positiveInteger } from './options.ts'
+import type { Counts } from './run-state.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
 export interface Step<T, R, S = unknown> {
@@ -55,44 +58,27 @@ export interface OperateSpec<T, R> {
  * Builds an operator from a step.
  *
  * - Order: as the input's, unless `ordered` is false.
- * - Concurrency: at most `concurrency` values are in work or wait for their turn; nothing else is held.
+ * - Concurrency: at most `concurrency` values are in work or wait for their turn, each with at most
+ *   4 answers; nothing else is held.
+ * - Columns: heavy ones that nobody after it wants are dropped.
  * - Barriers: pass when everything before them is answered.
+ * - An early end skips `flush`; `close` comes when all work has ended.
+ *
+ * @throws {OptionError} at the call, if `name` is empty or `concurrency` below 1
  */
 export function operate<T, R>(
-  spec: OperateSpec<T, R> | (() => Step<T, R>),
+  given: OperateSpec<T, R> | (() => Step<T, R>),
 ): OperatorFunction<T, R> {
-  const {
-    name,
-    start,
-    reads = [],
-    concurrency = 1,
-    ordered = true,
-    ...about
-  } = typeof spec === 'function' ? { name: spec.name || 'operate', start: spec } : spec
-  const { schema, memoryBytes, settings } = about as Partial<OperateSpec<T, R>>
+  const spec: OperateSpec<T, R> =
+    typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
+  nonEmptyString('name', spec.name)
+  positiveInteger('concurrency', spec.concurrency ?? 1)
+  const { name, schema, memoryBytes, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
     const flow: Flow<R> = new Flow(
-      async function* (context) {
-        const key = context.run?.key(flow, name) ?? name
-        const counts = context.run?.count(key)
-        const step = start(context)
-        try {
-          await resume(step, context.run?.restored(key))
-          const values = counted(input.pull(wanting(context, reads)), counts)
-          const work = { step, key, counts, columns: context.columns }
-          yield* concurrency === 1
-            ? oneByOne(values, work)
-            : concurrently(values, work, { concurrency, ordered, signal: context.signal })
-          if (context.signal.aborted) return
-          if (step.flush) yield* answers(step.flush(), work)
-          settle(counts)
-          context.run?.settled.add(key)
-        } finally {
-          await step.close?.()
-        }
-      },
+      (context) => running(spec, input, context.run?.key(flow, name) ?? name, context),
       {
         name,
         role: 'operator',
@@ -112,53 +98,67 @@ export function wanting(context: Context, reads: readonly string[]): Context {
   return { ...context, columns: new Set([...context.columns, ...reads]) }
 }
 
-async function resume<T, R>(step: Step<T, R>, state: unknown): Promise<void> {
-  if (state !== undefined) await step.restore?.(state)
-}
-
-interface Work<T, R> {
-  readonly step: Step<T, R>
-  readonly key: string
-  readonly counts: Counts | undefined
-  readonly columns: ReadonlySet<string> | undefined
-}
-
-async function* oneByOne<T, R>(
-  values: AsyncIterable<T | Control>,
-  work: Work<T, R>,
+async function* running<T, R>(
+  spec: OperateSpec<T, R>,
+  input: Flow<T>,
+  key: string,
+  context: Context,
 ): AsyncGenerator<R | Control> {
-  const { step, key } = work
-  for await (const value of values) {
-    if (value instanceof Barrier) yield await saved(value, key, step)
-    else if (value instanceof Control) yield value
-    else yield* answers(step.next(value), work)
+  const { start, reads = [], concurrency = 1, ordered = true } = spec
+  const { run, columns } = context
+  const counts = run?.count(key)
+  const child = new ChildSignal(context.signal)
+  const upstream = { ...wanting(context, reads), signal: child.signal }
+  const step = start({ ...context, signal: child.signal })
+  const work: Work<T, R> = {
+    child,
+    answers(value) {
+      if (counts && value instanceof RecordBatch) counts.rowsIn += value.numRows
+      return answered(step.next(value), counts, columns)
+    },
+    async save(barrier) {
+      if (step.snapshot) barrier.states.set(key, await step.snapshot())
+      return barrier
+    },
+  }
+  try {
+    const state = run?.restored(key)
+    if (state !== undefined) await step.restore?.(state)
+    const values = input.pull(upstream)
+    yield* concurrency === 1
+      ? oneByOne(values, work)
+      : concurrently(values, work, { concurrency, ordered })
+    if (context.signal.aborted) return
+    if (step.flush) yield* answered(step.flush(), counts, columns)
+    settle(counts)
+    run?.settled.add(key)
+  } finally {
+    child.abort()
+    await step.close?.()
   }
 }
 
-async function saved<T, R>(barrier: Barrier, key: string, step: Step<T, R>): Promise<Barrier> {
-  if (step.snapshot) barrier.states.set(key, await step.snapshot())
-  return barrier
-}
-
-async function* counted<T>(
-  values: AsyncIterable<T | Control>,
-  counts: Counts | undefined,
-): AsyncGenerator<T | Control> {
-  for await (const value of values) {
-    if (counts && value instanceof RecordBatch) counts.rowsIn += value.numRows
-    yield value
-  }
-}
-
-async function* answers<R>(
+/** Counts what a step made, and drops the heavy columns that nobody wants. */
+function answered<R>(
   made: Iterable<R | Control> | AsyncIterable<R | Control>,
-  { counts, columns }: Pick<Work<unknown, R>, 'counts' | 'columns'>,
-): AsyncGenerator<R | Control> {
-  for await (const value of made) {
-    if (counts && value instanceof RecordBatch) counts.rowsKept += value.numRows
+  counts: Counts | undefined,
+  columns: ReadonlySet<string> | undefined,
+): Iterable<R | Control> | AsyncIterable<R | Control> {
+  function pass(value: R | Control): R | Control {
     if (counts && value instanceof Rejects) counts.rejected += value.rows.length
-    yield value instanceof RecordBatch ? (withoutHeavy(value, columns) as R & RecordBatch) : value
+    if (!(value instanceof RecordBatch)) return value
+    if (counts) counts.rowsKept += value.numRows
+    return withoutHeavy(value, columns) as R & RecordBatch
   }
+  return Symbol.iterator in made ? eachNow(made, pass) : each(made, pass)
+}
+
+function* eachNow<R>(made: Iterable<R>, pass: (value: R) => R): Iterable<R> {
+  for (const value of made) yield pass(value)
+}
+
+async function* each<R>(made: AsyncIterable<R>, pass: (value: R) => R): AsyncIterable<R> {
+  for await (const value of made) yield pass(value)
 }
 
 /** At the end: an expanding operator kept the rows it did not reject, and what is missing was dropped. */
@@ -166,80 +166,4 @@ function settle(counts: Counts | undefined): void {
   if (!counts) return
   counts.rowsKept = Math.min(counts.rowsKept, counts.rowsIn - counts.rejected)
   counts.dropped = counts.rowsIn - counts.rowsKept - counts.rejected
-}
-
-interface Task<R> {
-  readonly outputs: (R | Control)[]
-  failure?: { readonly cause: unknown }
-  done: boolean
-}
-
-/** Pulls and works ahead of the reader, with at most `concurrency` values in hand. */
-async function* concurrently<T, R>(
-  values: AsyncIterable<T | Control>,
-  work: Work<T, R>,
-  options: { concurrency: number; ordered: boolean; signal: AbortSignal },
-): AsyncGenerator<R | Control> {
-  const { step, key } = work
-  const tasks: Task<R>[] = []
-  const iterator = values[Symbol.asyncIterator]()
-  let bell = new Deferred()
-  let pulling = false
-  let ended = false
-  /** Waits for all before it; nothing is pulled meanwhile. */
-  let held: Control | undefined
-
-  const begin = (value: T): void => {
-    const task: Task<R> = { outputs: [], done: false }
-    tasks.push(task)
-    void gather(answers(step.next(value), work), task).then(() => {
-      bell.resolve()
-    })
-  }
-  const pullOne = async (): Promise<void> => {
-    pulling = true
-    try {
-      const result = await iterator.next()
-      if (result.done) ended = true
-      else if (result.value instanceof Control) held = result.value
-      else begin(result.value)
-    } catch (cause) {
-      tasks.push({ outputs: [], failure: { cause }, done: true })
-      ended = true
-    }
-    pulling = false
-    bell.resolve()
-  }
-
-  try {
-    while (!options.signal.aborted) {
-      if (!ended && !pulling && !held && tasks.length < options.concurrency) void pullOne()
-      const ready = options.ordered ? 0 : tasks.findIndex((task) => task.done)
-      const task = tasks[ready]
-      if (task?.done) {
-        tasks.splice(ready, 1)
-        yield* task.outputs
-        if (task.failure) throw task.failure.cause
-      } else if (held && tasks.length === 0) {
-        const control = held
-        held = undefined
-        yield control instanceof Barrier ? await saved(control, key, step) : control
-      } else if (ended && tasks.length === 0) return
-      else {
-        await bell.promise
-        bell = new Deferred()
-      }
-    }
-  } finally {
-    iterator.return?.().catch(() => undefined)
-  }
-}
-
-async function gather<R>(made: AsyncIterable<R | Control>, task: Task<R>): Promise<void> {
-  try {
-    for await (const value of made) task.outputs.push(value)
-  } catch (cause) {
-    task.failure = { cause }
-  }
-  task.done = true
 }

@@ -1,6 +1,6 @@
 import type { Context } from './context.ts'
 import { Barrier, type Control } from './control.ts'
-import { Deferred } from './flow.ts'
+import { Deferred } from './deferred.ts'
 import type { Run } from './run-state.ts'
 import type { StoredTable } from './stored-table.ts'
 

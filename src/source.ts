@@ -2,8 +2,10 @@ import { RecordBatch, type Schema } from 'apache-arrow'
 import { withoutHeavy } from './batch.ts'
 import type { Context } from './context.ts'
 import { type Barrier, Control, Rejects } from './control.ts'
-import { Deferred, Flow, untilAborted } from './flow.ts'
+import { Deferred } from './deferred.ts'
+import { Flow } from './flow.ts'
 import type { Counts } from './run-state.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** A source: what it is called and how it is read. */
 export interface SourceSpec<T, P> {
@@ -112,7 +114,7 @@ async function* withBarriers<T, P>(
     for (let barrier; (barrier = due());) yield barrier
   } finally {
     stopListening?.()
-    await values.return(undefined)
+    await values.return()
   }
 }
 
