@@ -2,6 +2,7 @@ import {
   DataType,
   type Field,
   type FixedSizeList,
+  Precision,
   type RecordBatch,
   type Schema,
 } from 'apache-arrow'
@@ -80,10 +81,10 @@ export function pool(options: PoolOptions): OperatorFunction<RecordBatch, Record
 
 function pooledField(schema: Schema, column: string, axes: readonly number[]): Field {
   const field = requireField(schema, column, { owner: 'pool', kind: 'tensor' })
-  const { valueType } = field.type as FixedSizeList
+  const valueType = (field.type as FixedSizeList).valueType as DataType
   const shape = tensorShape(field)
   const missing = axes.find((axis) => axis >= shape.length)
-  if (!DataType.isFloat(valueType as DataType) || valueType.precision !== 1)
+  if (!DataType.isFloat(valueType) || valueType.precision !== Precision.SINGLE)
     throw wrong(column, 'a tensor of float32', String(field.type))
   if (missing !== undefined)
     throw wrong(column, `a tensor with axis ${String(missing)}`, `shape [${shape.join(', ')}]`)

@@ -23,7 +23,7 @@ export const onErrorChoices = ['fail', 'reject', 'drop'] as const
 export interface RowTaskSpec {
   /** Name in plans, counters and rejects. */
   readonly name: string
-  /** Module that does the work: its name in `src/tasks/`, or the `file:` URL of a JavaScript module that exports `start`. */
+  /** Module that does the work: its name in `src/tasks/`, or the URL of a JavaScript module that exports `start`. */
   readonly task: string
   /** Passed to the module's `start` in each thread; anything `structuredClone` takes. */
   readonly options: Readonly<Record<string, unknown>>
@@ -60,7 +60,8 @@ export class TaskFlow extends Flow<RecordBatch> {
       name: spec.name,
       role: 'operator',
       inputs: [previous],
-      schema: async ([input]) => schemaWith(input as Schema, await spec.fields(input as Schema)),
+      schema: async ([input]) =>
+        schemaWith(input as Schema, await checkedFields(spec, input as Schema)),
       settings: spec.options,
       ...(spec.rowBytes !== undefined && {
         memoryBytes: 2 * availableParallelism() * spec.rowBytes,
@@ -108,13 +109,21 @@ async function* work(chain: Chain, context: Context): AsyncGenerator<RecordBatch
   }
 }
 
+/** Rejects name rows by their id, so every task needs it. */
+function checkedFields(
+  spec: RowTaskSpec,
+  input: Schema,
+): readonly Field[] | Promise<readonly Field[]> {
+  requireField(input, 'id', { owner: spec.name, kind: 'text' })
+  return spec.fields(input)
+}
+
 /** The fields that the tasks add, in the order in which they first come up. */
 async function added(specs: readonly RowTaskSpec[], input: Schema): Promise<readonly Field[]> {
   const fields = new Map<string, Field>()
   let schema = input
   for (const spec of specs) {
-    requireField(schema, 'id', { owner: spec.name, kind: 'text' })
-    const adds = await spec.fields(schema)
+    const adds = await checkedFields(spec, schema)
     for (const field of adds) fields.set(field.name, field)
     schema = schemaWith(schema, adds)
   }

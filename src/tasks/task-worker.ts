@@ -11,7 +11,7 @@ export interface TaskSetup {
 
 /** One task: a module and its options. */
 export interface TaskSpec {
-  /** Name of a module in this folder, or the `file:` URL of one elsewhere. */
+  /** Name of a module in this folder, or the URL of one elsewhere. */
   readonly module: string
   /** Passed to the module's `start`. */
   readonly options: Readonly<Record<string, unknown>>
@@ -61,7 +61,7 @@ serve(methods, async () => {
 })
 
 function moduleUrl(module: string): string {
-  return module.startsWith('file:') ? module : new URL(`./${module}.js`, import.meta.url).href
+  return /^\w+:/.test(module) ? module : new URL(`./${module}.js`, import.meta.url).href
 }
 
 /** A view of a part of a buffer would take the whole of it along. */
