@@ -22,7 +22,8 @@ export function start({ column, background, limitPixels }: DecodeTaskOptions): T
       // 'error', not the default 'warning': pictures that every viewer opens carry warnings.
       const image = sharp(bytes, {
         failOn: 'error',
-        limitInputPixels: limitPixels,
+        // Checked below, where the error can say what is there.
+        limitInputPixels: false,
         autoOrient: true,
       })
       const { channels, width: stored, height: lines } = await whole(format, image.metadata())

@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decode } from '../../operators/decode.ts'
+import { infer, type InferOptions } from '../../operators/infer.ts'
+import { resize } from '../../operators/resize.ts'
+import { column } from '../../src/batch.ts'
+import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
+import { flowOf } from '../../src/flow.ts'
+import { bundledModel, modelHash } from '../../src/onnx-model.ts'
+import { tensorShape, tensorValues } from '../../src/tensor.ts'
+import { gather, noise, pictureBatches } from '../helpers/pictures.ts'
+import { tinyModel } from '../helpers/tiny-model.ts'
+
+const inner =
+  'StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/MobilenetV2/expanded_conv_15/add'
+
+let folder: string
+let images: Record<string, Uint8Array>
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'infer-'))
+  images = {}
+  for (let i = 0; i < 5; i++)
+    images[`p${String(i)}`] = await noise(200 + i, 180, i)
+      .jpeg()
+      .toBuffer()
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+function chain(options: InferOptions = {}, { size = 224, rows = 64 } = {}) {
+  return flowOf(pictureBatches(images, rows)).pipe(
+    decode(),
+    resize({ width: size, height: size }),
+    infer(options),
+  )
+}
+
+/** The values of a column, row by row. */
+async function vectors(flow: ReturnType<typeof chain>, name = 'embedding', threads = 2) {
+  const { batches } = await gather(flow, { columns: [], threads })
+  return batches.map((batch) => {
+    const field = batch.schema.fields.find((f) => f.name === name)
+    return { shape: field && tensorShape(field), values: tensorValues(column(batch, name)) }
+  })
+}
+
+async function saved(name: string, bytes: Uint8Array): Promise<string> {
+  const file = join(folder, name)
+  await writeFile(file, bytes)
+  return file
+}
+
+describe('infer', () => {
+  it('gives what the runtime gives for the same pixels', async () => {
+    const session = await InferenceSession.create(bundledModel, { intraOpNumThreads: 1 })
+    const direct: number[] = []
+    for (const image of Object.values(images)) {
+      const pixels = await sharp(
+        await sharp(image)
+          .raw()
+          .toBuffer({ resolveWithObject: true })
+          .then(({ data, info }) =>
+            sharp(data, { raw: { width: info.width, height: info.height, channels: 3 } })
+              .png()
+              .toBuffer(),
+          ),
+      )
+        .resize({ width: 224, height: 224, fit: 'fill' })
+        .removeAlpha()
+        .raw()
+        .toBuffer()
+      const input = new Tensor(
+        Float32Array.from(pixels, (v) => v / 255),
+        [1, 224, 224, 3],
+      )
+      direct.push(...((await session.run({ image: input })).emb?.data as Float32Array))
+    }
+    const [batch] = await vectors(chain())
+    expect(batch?.shape).toEqual([1792])
+    const worst = Math.max(...direct.map((v, i) => Math.abs(v - (batch?.values[i] ?? NaN))))
+    expect(worst).toBeLessThan(1e-6)
+    await session.release()
+  })
+
+  it('gives the same bits whatever the batches and threads', async () => {
+    const bits = async (rows: number, threads: number) => {
+      const all = await vectors(chain({}, { rows }), 'embedding', threads)
+      return createHash('sha256')
+        .update(Buffer.concat(all.map(({ values: v }) => Buffer.from(v.slice().buffer))))
+        .digest('hex')
+    }
+    expect(await bits(1, 2)).toBe(await bits(5, 1))
+  })
+
+  it('takes named outputs and tensors from inside the graph', async () => {
+    const flow = chain({ outputs: { b15: 'small', [inner]: 'map' } })
+    expect((await vectors(flow, 'small'))[0]?.shape).toEqual([224])
+    const [map] = await vectors(flow, 'map')
+    expect(map?.shape).toEqual([224, 7, 7])
+    // b15 is the mean of that tensor over its places.
+    const [small] = await vectors(flow, 'small')
+    const mean = (map?.values.subarray(0, 49).reduce((sum, v) => sum + v, 0) ?? NaN) / 49
+    expect(mean).toBeCloseTo(small?.values[0] ?? NaN, 4)
+  })
+
+  it('feeds pictures as declared: layout, range, mean and std', async () => {
+    const session = { nhwc: [1, 4, 4, 3], nchw: [1, 3, 4, 4] } as const
+    for (const layout of ['nhwc', 'nchw'] as const) {
+      const model = await saved(
+        `${layout}.onnx`,
+        tinyModel({ shape: ['N', ...session[layout].slice(1)] }),
+      )
+      const options = {
+        model,
+        input: { range: [-1, 1], mean: [0.5, 0, 0], std: [2, 1, 4] },
+      } as const
+      const [out] = await vectors(chain(options, { size: 4 }))
+      const [first] = Object.values(images)
+      const { data, info } = await sharp(first).raw().toBuffer({ resolveWithObject: true })
+      const pixels = await sharp(data, {
+        raw: { width: info.width, height: info.height, channels: 3 },
+      })
+        .resize({ width: 4, height: 4, fit: 'fill' })
+        .raw()
+        .toBuffer()
+      const fed = Array.from(
+        pixels,
+        (v, i) => (-1 + (2 * v) / 255 - ([0.5, 0, 0][i % 3] ?? 0)) / ([2, 1, 4][i % 3] ?? 1),
+      )
+      const expected =
+        layout === 'nhwc' ? fed : [0, 1, 2].flatMap((c) => fed.filter((_, i) => i % 3 === c))
+      expect(out?.shape).toEqual(session[layout].slice(1))
+      expected.forEach((v, i) => {
+        expect(out?.values[i]).toBeCloseTo(v, 5)
+      })
+    }
+  })
+
+  it('takes a model for pictures of any size, once they have one', async () => {
+    const model = await saved('any.onnx', tinyModel({ shape: ['N', 'H', 'W', 3] }))
+    expect((await vectors(chain({ model }, { size: 5 })))[0]?.shape).toEqual([5, 5, 3])
+  })
+
+  it('asks for resize before any picture is read', async () => {
+    const flow = flowOf(pictureBatches(images)).pipe(decode(), infer())
+    await expect(gather(flow)).rejects.toThrow(SchemaError)
+    await expect(gather(flow)).rejects.toThrow(
+      'Expected column `pixels` for infer to be pictures of 224 × 224, got pictures of varying size; add resize({ width: 224, height: 224 }) before it',
+    )
+    await expect(gather(chain({}, { size: 32 }))).rejects.toThrow(
+      'of 224 × 224, got pictures of 32 × 32',
+    )
+  })
+
+  it('fails on a file that is no model', async () => {
+    const whole = await readFile(bundledModel)
+    for (const [name, bytes] of [
+      ['cut.onnx', whole.subarray(0, 2_000_000)],
+      ['text.onnx', Buffer.from('hello')],
+      ['empty.onnx', Buffer.alloc(0)],
+    ] as const) {
+      const model = await saved(name, bytes)
+      const failing = gather(chain({ model }))
+      await expect(failing).rejects.toThrow(DataError)
+      await expect(failing).rejects.toMatchObject({ url: model })
+      await expect(failing).rejects.toThrow(
+        'Expected an ONNX model, got a file that does not load: ',
+      )
+    }
+    const missing = gather(chain({ model: join(folder, 'none.onnx') }))
+    await expect(missing).rejects.toThrow(OptionError)
+  })
+
+  const misfits = [
+    { name: 'two dimensions', model: { shape: ['N', 12] }, error: '`x` float32 [N, 12]' },
+    { name: 'a fixed batch', model: { shape: [8, 4, 4, 3] }, error: '`x` float32 [8, 4, 4, 3]' },
+    { name: 'one channel', model: { shape: ['N', 4, 4, 1] }, error: '`x` float32 [N, 4, 4, 1]' },
+    {
+      name: 'doubles',
+      model: { shape: ['N', 4, 4, 3], type: 'float64' },
+      error: '`x` float64 [N, 4, 4, 3]',
+    },
+  ] as const
+  it.each(misfits)('says what a model with $name wants', async ({ name, model, error }) => {
+    const file = await saved(`${name}.onnx`, tinyModel(model))
+    const failing = gather(chain({ model: file }, { size: 4 }))
+    await expect(failing).rejects.toThrow(OptionError)
+    await expect(failing).rejects.toThrow(`got ${error}`)
+  })
+
+  it('names the outputs there are', async () => {
+    const failing = gather(chain({ outputs: 'emd' }))
+    await expect(failing).rejects.toThrow(OptionError)
+    await expect(failing).rejects.toThrow(
+      'Expected option `outputs` to name outputs of the model (emb, b15) or tensors inside it, got `emd`; did you mean `emb`?',
+    )
+  })
+
+  it('rejects a picture for which the model gives no numbers', async () => {
+    const model = await saved('nan.onnx', tinyModel({ shape: ['N', 4, 4, 3], operator: 'Log' }))
+    const flow = chain({ model, input: { range: [-1, 0] }, onError: 'reject' }, { size: 4 })
+    const { batches, rejects } = await gather(flow)
+    expect(batches).toEqual([])
+    expect(rejects).toHaveLength(5)
+    expect(rejects[0]).toMatchObject({ id: 'p0', operator: 'infer', code: 'MODEL' })
+  })
+
+  it('refuses bad options at the call', () => {
+    expect(() => infer({ modle: 'x' } as never)).toThrow('got `modle`; did you mean `model`?')
+    expect(() => infer({ input: { std: [0, 1, 1] } })).toThrow(OptionError)
+    expect(() => infer({ input: { layout: 'hwc' as never } })).toThrow(OptionError)
+    expect(() => infer({ outputs: {} })).toThrow(OptionError)
+  })
+})
+
+describe('modelHash', () => {
+  it('changes with the file and with what is fed to it', async () => {
+    const file = await saved('copy.onnx', await readFile(bundledModel))
+    const hash = await modelHash()
+    expect(hash).toMatch(/^[0-9a-f]{64}$/)
+    expect(await modelHash({ model: file })).toBe(hash)
+    expect(await modelHash({ input: { range: [-1, 1] } })).not.toBe(hash)
+    expect(await modelHash({ outputs: 'b15' })).not.toBe(hash)
+    expect(
+      await modelHash({ model: await saved('other.onnx', tinyModel({ shape: ['N', 4, 4, 3] })) }),
+    ).not.toBe(hash)
+  })
+})
+
+describe('bundledModel', () => {
+  it('is the file that assets/README.md speaks of', async () => {
+    const hash = createHash('sha256')
+      .update(await readFile(bundledModel))
+      .digest('hex')
+    expect(await readFile('assets/README.md', 'utf8')).toContain(hash)
+  })
+})
