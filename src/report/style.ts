@@ -128,7 +128,7 @@ code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace
 .made { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 2.5rem; margin-bottom: 1.5rem; }
 .made h3 { margin-top: 1.2rem; }
 .made dl > div { display: flex; justify-content: space-between; gap: 1rem; padding: .25rem 0; border-top: 1px solid var(--line); font-size: .88rem; }
-.made dt { color: var(--soft); }
+.made dt { color: var(--soft); overflow-wrap: anywhere; }
 .made dd { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 
 @media (max-width: 46rem) {
