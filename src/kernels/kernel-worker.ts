@@ -3,6 +3,7 @@ import { choleskyInverses } from './cholesky.ts'
 import { topEigen } from './eigen.ts'
 import { kMeans } from './k-means.ts'
 import type { Tensor } from './onnx-graph.ts'
+import { searchMethods } from './search-methods.ts'
 import { type Graph, releaseSessions, runGraph } from './sessions.ts'
 
 /** Runs one graph; the outputs' buffers move. */
@@ -39,7 +40,7 @@ function buffersOf(values: readonly ArrayBufferView[]): ArrayBuffer[] {
   return [...new Set(values.map((v) => v.buffer as ArrayBuffer))]
 }
 
-const methods = { run, eigen, cholesky, cluster }
+const methods = { run, eigen, cholesky, cluster, ...searchMethods }
 
 /** What the kernel worker answers. */
 export type KernelMethods = typeof methods
