@@ -1,0 +1,193 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { lastValueFrom, toArray } from 'rxjs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { toParquet } from '../../connectors/to-parquet.ts'
+import { reuse } from '../../operators/reuse.ts'
+import { batchOf, column, float64Column, take, textColumn, withColumns } from '../../src/batch.ts'
+import { type Control, Rejects } from '../../src/control.ts'
+import { Flow, flowOf } from '../../src/flow.ts'
+import { operate } from '../../src/operate.ts'
+import { schemaWith } from '../../src/schema.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'reuse-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+/** Rows whose id is `name` and whose key is what follows the colon, if there is one. */
+function rowsOf(names: readonly string[]): RecordBatch {
+  return batchOf([
+    textColumn('id', names),
+    textColumn(
+      'key',
+      names.map((name) => name.split(':').at(-1) ?? ''),
+    ),
+  ])
+}
+
+function sourceOf(names: readonly string[], size: number): Flow<RecordBatch> {
+  const batches: RecordBatch[] = []
+  for (let i = 0; i < names.length; i += size) batches.push(rowsOf(names.slice(i, i + size)))
+  return new Flow(
+    async function* () {
+      for (const batch of batches) yield await Promise.resolve(batch)
+    },
+    { name: 'rows', role: 'source', schema: () => rowsOf(['a']).schema },
+  )
+}
+
+/** Adds `length`, the length of the key, and counts how often; keys that start with `!` are rejects. */
+function measure(made: string[], concurrency = 1) {
+  return operate<RecordBatch, RecordBatch>({
+    name: 'measure',
+    concurrency,
+    schema: (input) => schemaWith(input, [float64Column('length', new Float64Array()).field]),
+    start: () => ({
+      *next(batch) {
+        const keys = [...column(batch, 'key')].map(String)
+        const kept = keys.flatMap((key, row) => (key.startsWith('!') ? [] : [row]))
+        made.push(...keys)
+        const lengths = Float64Array.from(kept, (row) => keys[row]?.length ?? 0)
+        if (kept.length > 0)
+          yield withColumns(take(batch, kept), [float64Column('length', lengths)])
+        const bad = keys.filter((key) => key.startsWith('!'))
+        if (bad.length > 0)
+          yield new Rejects(
+            bad.map((id) => ({ id, operator: 'measure', code: 'BAD', message: '', attempt: 1 })),
+          )
+      },
+    }),
+  })
+}
+
+const names = ['a', 'bb', 'ccc', '!d', 'e:bb', 'ffff', 'ggggg', '!h', 'iiiiii']
+const expected = [
+  ...[
+    ['a', 1],
+    ['bb', 2],
+    ['ccc', 3],
+    ['e:bb', 2],
+  ],
+  ...[
+    ['ffff', 4],
+    ['ggggg', 5],
+    ['iiiiii', 6],
+  ],
+]
+
+async function stored(file: string, keys: readonly string[], model: string): Promise<string> {
+  const path = join(folder, file)
+  const rows = withColumns(rowsOf(keys), [
+    float64Column(
+      'length',
+      Float64Array.from(keys, (key) => key.length),
+    ),
+    textColumn(
+      'model',
+      keys.map(() => model),
+    ),
+  ])
+  await lastValueFrom(flowOf([rows]).pipe(toParquet(path, { rowGroupRows: 2 })))
+  return path
+}
+
+async function run(from: string, size: number, concurrency = 1, source = sourceOf(names, size)) {
+  const made: string[] = []
+  const operator = reuse({
+    from,
+    key: 'key',
+    where: { model: 'm' },
+    columns: ['length'],
+    otherwise: measure(made, concurrency),
+  })
+  const out: (RecordBatch | Control)[] = []
+  const flow = flowOf(source.pipe(operator))
+  for await (const value of flow.pull({ signal: new AbortController().signal })) out.push(value)
+  const rows = out.flatMap((value) =>
+    value instanceof Rejects || !('numRows' in value)
+      ? []
+      : Array.from({ length: value.numRows }, (_, row): unknown[] => [
+          column(value, 'id').get(row),
+          column(value, 'length').get(row),
+        ]),
+  )
+  const rejects = out.flatMap((v) => (v instanceof Rejects ? v.rows.map((r) => r.id) : []))
+  return { made, rows, rejects }
+}
+
+describe('reuse', () => {
+  const cases = [
+    { name: 'no row', known: ['zzz'], makes: ['a', 'bb', 'ccc', 'bb', 'ffff', 'ggggg', 'iiiiii'] },
+    { name: 'some rows', known: ['ccc', 'bb', 'iiiiii'], makes: ['a', 'ffff', 'ggggg'] },
+    { name: 'every row', known: ['a', 'bb', 'ccc', 'ffff', 'ggggg', 'iiiiii'], makes: [] },
+  ]
+  for (const { name, known, makes } of cases) {
+    it.each([
+      [1, 1],
+      [2, 3],
+      [4, 1],
+      [9, 2],
+    ])(`takes ${name} from the file, in batches of %i, %i at a time`, async (size, concurrency) => {
+      const { made, rows, rejects } = await run(
+        await stored('known', known, 'm'),
+        size,
+        concurrency,
+      )
+      expect(rows).toEqual(expected)
+      expect(rejects).toEqual(['!d', '!h'])
+      expect(made).toEqual(expect.arrayContaining(makes))
+      expect(made.filter((key) => !key.startsWith('!')).sort()).toEqual([...makes].sort())
+    })
+  }
+
+  it('takes nothing that another model made, nor where there is no file', async () => {
+    const other = await run(await stored('other', ['a', 'bb'], 'another'), 3)
+    expect(other.rows).toEqual(expected)
+    expect(other.made).toHaveLength(names.length)
+    const none = await run(join(folder, 'none'), 3)
+    expect(none.rows).toEqual(expected)
+    expect(none.made).toHaveLength(names.length)
+  })
+
+  it('keeps 500 batches in order, however few are made', async () => {
+    const many = Array.from({ length: 1000 }, (_, i) => `k${String(i)}`)
+    const path = await stored(
+      'many',
+      many.filter((_, i) => i % 97 !== 0),
+      'm',
+    )
+    const { made, rows } = await run(path, 2, 4, sourceOf(many, 2))
+    expect(rows.map((row) => row[0])).toEqual(many)
+    expect(made).toHaveLength(11)
+  })
+
+  it('fails on a damaged file, and on one that lacks a column', async () => {
+    const text = join(folder, 'text')
+    await writeFile(text, 'no parquet here, whatever its name says')
+    await expect(run(text, 2)).rejects.toMatchObject({ code: 'DATA' })
+    const bare = join(folder, 'bare')
+    await lastValueFrom(flowOf([rowsOf(['a'])]).pipe(toParquet(bare)))
+    await expect(run(bare, 2)).rejects.toMatchObject({ code: 'SCHEMA', column: 'model' })
+  })
+
+  it('ends early', async () => {
+    const path = await stored('early', ['a', 'bb'], 'm')
+    const operator = reuse({
+      from: path,
+      key: 'key',
+      where: { model: 'm' },
+      columns: ['length'],
+      otherwise: measure([]),
+    })
+    for await (const batch of flowOf(sourceOf(names, 1).pipe(operator))) {
+      expect(column(batch, 'id').get(0)).toBe('a')
+      break
+    }
+    const batches = await lastValueFrom(sourceOf(['a'], 1).pipe(operator, toArray()))
+    expect(batches).toHaveLength(1)
+  })
+})
