@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import type { RecordBatch } from 'apache-arrow'
+import { contentHash } from '../../operators/content-hash.ts'
+import { decode } from '../../operators/decode.ts'
+import { infer } from '../../operators/infer.ts'
+import { perceptualHash } from '../../operators/perceptual-hash.ts'
+import { resize } from '../../operators/resize.ts'
+import { reuse } from '../../operators/reuse.ts'
+import { thumbnail } from '../../operators/thumbnail.ts'
+import { type Flow, flowOf } from '../flow.ts'
+import { modelHash } from '../onnx-model.ts'
+import { withText } from './sources.ts'
+
+/** How pictures become numbers. */
+export interface FeatureSettings {
+  /** An .onnx model of one's own. */
+  readonly model?: string
+  /** The `embeddings.parquet` of an earlier report. */
+  readonly known?: string
+}
+
+/** Raised when decoding, hashing or thumbnails change, so that what an older version stored is made again. */
+const recipe = 'millrace-1'
+
+/** Columns of `embeddings.parquet`: what it takes to report on a picture without decoding it again. */
+export const featureColumns = [
+  ...['id', 'content_hash', 'model_hash', 'embedding', 'phash'],
+  ...['width', 'height', 'channels', 'thumbnail'],
+]
+
+/** The side of the squares that the model sees. */
+const side = 224
+
+/** Identifies what computes the features: the model and the recipe. */
+export async function featureHash({ model }: FeatureSettings): Promise<string> {
+  const hash = await modelHash(model === undefined ? {} : { model })
+  return createHash('sha256').update(`${recipe}\n${hash}`).digest('hex')
+}
+
+/**
+ * Adds the columns of {@link featureColumns} to pictures, those of pictures seen before from the earlier
+ * report. Pictures that do not decode become rejects.
+ */
+export async function features(
+  pictures: Flow<RecordBatch>,
+  settings: FeatureSettings,
+): Promise<Flow<RecordBatch>> {
+  const model_hash = await featureHash(settings)
+  const hashed = pictures.pipe(contentHash({ onError: 'reject' }))
+  const compute = (rows: Flow<RecordBatch>): Flow<RecordBatch> =>
+    flowOf(
+      rows.pipe(
+        decode({ onError: 'reject' }),
+        thumbnail(),
+        perceptualHash(),
+        resize({ width: side, height: side }),
+        infer({
+          onError: 'reject',
+          ...(settings.model !== undefined && { model: settings.model }),
+        }),
+      ),
+    )
+  const embedded =
+    settings.known === undefined
+      ? compute(flowOf(hashed))
+      : hashed.pipe(
+          reuse({
+            from: settings.known,
+            key: 'content_hash',
+            where: { model_hash },
+            columns: featureColumns.filter(
+              (c) => !['id', 'content_hash', 'model_hash'].includes(c),
+            ),
+            otherwise: (rows) => compute(flowOf(rows)),
+          }),
+        )
+  return flowOf(flowOf(embedded).pipe(withText('model_hash', model_hash)))
+}
