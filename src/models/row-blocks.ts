@@ -15,10 +15,11 @@ export class RowBlocks {
   #columns: number | undefined
   #filled = 0
 
-  /** `learn` gets each block and may keep or transfer its values. */
-  constructor(blockRows: number, learn: (block: Matrix) => Promise<void>) {
+  /** `learn` gets each block and may keep or transfer its values; `columns` are by default those of the first rows. */
+  constructor(blockRows: number, learn: (block: Matrix) => Promise<void>, columns?: number) {
     this.#blockRows = blockRows
     this.#learn = learn
+    this.#columns = columns
   }
 
   /**

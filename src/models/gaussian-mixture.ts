@@ -1,0 +1,268 @@
+import { maximize, momentsBehind } from './maximization.ts'
+import { type GaussianMixtureOptions, mixtureOptions } from './mixture-options.ts'
+import { MixturePasses } from './mixture-passes.ts'
+import { type FittedMixture, fittedMixture, mixtureState, savedOptions } from './mixture-state.ts'
+import {
+  addMoments,
+  type Densities,
+  densitiesOf,
+  expectation,
+  logDensity,
+  type MixtureParameters,
+  responsibilities,
+  rowBytes,
+} from './mixture.ts'
+import type { Matrix, Model, ModelState } from './model.ts'
+import { percentileOf, quantilesOf } from './quantiles.ts'
+import { blocksOf, requireColumns, requireFinite, rowsPerBlock } from './row-blocks.ts'
+
+export type { GaussianMixtureOptions } from './mixture-options.ts'
+
+/** What a mixture says of rows. */
+export interface MixtureScores {
+  /** Natural logarithm of the density; higher is more familiar. */
+  readonly logDensity: Float64Array
+  /** Percent of the learned rows whose score is at or below this row's, from 0 to 100. */
+  readonly percentile: Float64Array
+}
+
+/** Latest scores kept for the quantiles while learning online. */
+const recentScores = 4096
+/** Step size of window t of online EM: (t + delay)^−decay. */
+const decay = 0.6
+const delay = 8
+
+/**
+ * A mixture of Gaussians fitted by expectation–maximisation: log p(x) = log Σ w·N(x; μ, Σ).
+ *
+ * Passes: one that draws a sample of up to 8,192 rows, on which k-means (k-means++, best of ten)
+ * gives the start; as many EM steps as it takes; one that scores all rows, for the percentiles and
+ * the BIC. The sample and the quantiles follow from the rows' values, not from their order.
+ *
+ * - Units: natural logarithms of densities, in the columns' units.
+ * - Percentiles: linear between 1,001 quantiles of the training scores (of a sample of 65,536 beyond
+ *   so many rows; while learning online, of the latest 4,096).
+ * - Numbers: squares are taken about the sample's mean, in float64.
+ * - Online: stepwise EM. Each window moves the mean moments by (t + 8)^−0.6 towards its own.
+ * - Fewer rows than components: an error. Fewer different rows: components of weight 0.
+ *   Constant columns, identical rows: variance `regularization`.
+ * - A value that is not finite: an error in `learn`; NaN for that row in `apply`.
+ * - `begin` on a fitted model goes on with EM from where it is.
+ * - Cost per row and step: components · columns, or components · columns² if full.
+ *
+ * @see D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", 2007
+ * @see O. Cappé, E. Moulines, "Online expectation–maximization algorithm for latent data models", 2009
+ * @example
+ * const mixture = new GaussianMixture({ components: 2 })
+ * do {
+ *   await mixture.begin()
+ *   await mixture.learn(rows)
+ * } while (await mixture.end())
+ * const { logDensity, percentile } = await mixture.apply(rows)
+ */
+export class GaussianMixture implements Model<MixtureScores> {
+  readonly kind = 'gaussian-mixture'
+  readonly #options: Required<GaussianMixtureOptions>
+  #passes: MixturePasses | undefined
+  #fitted: FittedMixture | undefined
+
+  /** @throws {OptionError} if an option is not as documented */
+  constructor(options: GaussianMixtureOptions) {
+    this.#options = mixtureOptions(options)
+  }
+
+  /**
+   * Makes a model from what {@link GaussianMixture.state} gave.
+   *
+   * @throws {DataError} if the state is of another kind, version or shape
+   */
+  static fromState(state: ModelState): GaussianMixture {
+    const options = savedOptions(state) as unknown as GaussianMixtureOptions
+    const mixture = new GaussianMixture(options)
+    mixture.#fitted = fittedMixture(state, mixture.#options)
+    return mixture
+  }
+
+  /**
+   * Makes a model from parameters fitted elsewhere: `means` [components, columns], `covariances` of
+   * the same shape or [components, columns, columns]. Its percentiles are NaN.
+   *
+   * @throws {DataError} if a shape does not fit
+   */
+  static fromParameters(
+    given: Pick<MixtureParameters, 'covariance' | 'weights' | 'means' | 'covariances'>,
+  ): GaussianMixture {
+    const { covariance, weights, means, covariances } = given
+    const mixture = new GaussianMixture({ components: weights.length, covariance })
+    const d = means.length / weights.length
+    const center = new Float64Array(d)
+    for (const [at, mean] of means.entries())
+      center[at % d] = (center[at % d] ?? 0) + mean * (weights[Math.floor(at / d)] ?? 0)
+    const centered = means.map((mean, at) => mean - (center[at % d] ?? 0))
+    const none = new Float64Array(0)
+    const fitted: FittedMixture = {
+      parameters: { covariance, center, weights, means: centered, covariances },
+      densities: undefined,
+      rows: 0,
+      meanLogDensity: NaN,
+      quantiles: none,
+      recent: none,
+      windows: 0,
+    }
+    return GaussianMixture.fromState(mixtureState(fitted, { ...mixture.#options }))
+  }
+
+  /** Rows of the last fit and the windows since. */
+  get rowsSeen(): number {
+    return this.#fitted?.rows ?? 0
+  }
+
+  /** Share of each component. */
+  get weights(): Float64Array {
+    return this.#need().parameters.weights.slice()
+  }
+
+  /** Mean of each component, one per row. */
+  get means(): Matrix {
+    const { means, center, weights } = this.#need().parameters
+    const columns = center.length
+    const values = means.map((mean, at) => mean + (center[at % columns] ?? NaN))
+    return { rows: weights.length, columns, values }
+  }
+
+  /** Variances [components, columns] or covariances [components, columns, columns]. */
+  get covariances(): Float64Array {
+    return this.#need().parameters.covariances.slice()
+  }
+
+  /** Mean log density of the rows of the last fit. */
+  get meanLogDensity(): number {
+    return this.#need().meanLogDensity
+  }
+
+  /** Numbers that a fit may choose: weights, means, covariances. */
+  get freeParameters(): number {
+    const { components: k, covariance } = this.#options
+    const d = this.#need().parameters.center.length
+    return k - 1 + k * d + k * (covariance === 'diagonal' ? d : (d * (d + 1)) / 2)
+  }
+
+  /** Bayesian information criterion of the last fit; lower is better. */
+  get bic(): number {
+    const { meanLogDensity, rows } = this.#need()
+    return this.freeParameters * Math.log(rows) - 2 * rows * meanLogDensity
+  }
+
+  /** Starts a pass. */
+  async begin(): Promise<void> {
+    this.#passes ??= this.#fitted
+      ? await MixturePasses.from(this.#options, this.#fitted.parameters)
+      : new MixturePasses(this.#options)
+    this.#passes.begin()
+  }
+
+  /** @throws {DataError} if a value is not finite */
+  async learn(rows: Matrix): Promise<void> {
+    await this.#underWay().learn(rows)
+  }
+
+  /** Adds the statistics of the same pass, with the same mixture, over other rows. */
+  async merge(other: GaussianMixture): Promise<void> {
+    await this.#underWay().merge(other.#underWay())
+  }
+
+  /** @throws {DataError} if there were fewer rows than components, or a covariance is singular */
+  async end(): Promise<boolean> {
+    const fitted = await this.#underWay().end()
+    if (!fitted) return true
+    this.#fitted = fitted
+    this.#passes = undefined
+    return false
+  }
+
+  /** One step of stepwise EM, from a window of rows. */
+  async learnOnline(window: Matrix): Promise<void> {
+    const fitted = this.#need()
+    const { center, covariance } = fitted.parameters
+    requireFinite(window)
+    if (window.rows === 0) return
+    const { regularization } = this.#options
+    const step = (fitted.windows + delay) ** -decay
+    const moments = momentsBehind(fitted.parameters, regularization)
+    const scores = [...(fitted.recent.length > 0 ? fitted.recent : fitted.quantiles)]
+    const densities = await this.#densities()
+    let keep = 1 - step
+    for (const block of this.#blocksOf(window)) {
+      const part = await expectation(covariance, densities, block)
+      addMoments(moments, part.moments, step / window.rows, keep)
+      for (const score of part.density) scores.push(score)
+      keep = 1
+    }
+    const parameters = maximize(moments, covariance, center, regularization)
+    const recent = Float64Array.from(scores.slice(-recentScores))
+    this.#fitted = {
+      ...fitted,
+      parameters,
+      densities: await densitiesOf(parameters),
+      rows: fitted.rows + window.rows,
+      quantiles: quantilesOf(recent.slice()),
+      recent,
+      windows: fitted.windows + 1,
+    }
+  }
+
+  /** Log density and percentile of each row. */
+  async apply(rows: Matrix): Promise<MixtureScores> {
+    const { parameters, quantiles } = this.#need()
+    const densities = await this.#densities()
+    const scores = new Float64Array(rows.rows)
+    let at = 0
+    for (const block of this.#blocksOf(rows)) {
+      scores.set(await logDensity(parameters.covariance, densities, block), at)
+      at += block.rows
+    }
+    return { logDensity: scores, percentile: scores.map((s) => percentileOf(quantiles, s)) }
+  }
+
+  /** Each component's share of each row: `components` columns that add up to 1. */
+  async responsibilities(rows: Matrix): Promise<Matrix> {
+    const { parameters } = this.#need()
+    const densities = await this.#densities()
+    const { components } = this.#options
+    const values = new Float64Array(rows.rows * components)
+    let at = 0
+    for (const block of this.#blocksOf(rows)) {
+      values.set(await responsibilities(parameters.covariance, densities, block), at)
+      at += block.rows * components
+    }
+    return { rows: rows.rows, columns: components, values }
+  }
+
+  /** What was fitted. */
+  state(): ModelState {
+    return mixtureState(this.#need(), { ...this.#options })
+  }
+
+  #need(): FittedMixture {
+    if (this.#fitted) return this.#fitted
+    throw new Error('Expected a fitted model, got one before its last `end`')
+  }
+
+  #underWay(): MixturePasses {
+    if (this.#passes) return this.#passes
+    throw new Error('Expected a pass, got a model before `begin`')
+  }
+
+  async #densities(): Promise<Densities> {
+    const fitted = this.#need()
+    const densities = fitted.densities ?? (await densitiesOf(fitted.parameters))
+    if (this.#fitted === fitted) this.#fitted = { ...fitted, densities }
+    return densities
+  }
+
+  #blocksOf(rows: Matrix): Iterable<Matrix> {
+    const { components, covariance } = this.#options
+    requireColumns(rows, this.#need().parameters.center.length)
+    return blocksOf(rows, rowsPerBlock(rowBytes(covariance, components, rows.columns)))
+  }
+}
