@@ -48,6 +48,16 @@ async function vectors(flow: ReturnType<typeof chain>, name = 'embedding', threa
   })
 }
 
+/** The pixels that decode and resize make. */
+async function squeezed(image: Uint8Array, side: number): Promise<Buffer> {
+  const { data, info } = await sharp(image).raw().toBuffer({ resolveWithObject: true })
+  const { width, height } = info
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ width: side, height: side, fit: 'fill' })
+    .raw()
+    .toBuffer()
+}
+
 async function saved(name: string, bytes: Uint8Array): Promise<string> {
   const file = join(folder, name)
   await writeFile(file, bytes)
@@ -59,20 +69,7 @@ describe('infer', () => {
     const session = await InferenceSession.create(bundledModel, { intraOpNumThreads: 1 })
     const direct: number[] = []
     for (const image of Object.values(images)) {
-      const pixels = await sharp(
-        await sharp(image)
-          .raw()
-          .toBuffer({ resolveWithObject: true })
-          .then(({ data, info }) =>
-            sharp(data, { raw: { width: info.width, height: info.height, channels: 3 } })
-              .png()
-              .toBuffer(),
-          ),
-      )
-        .resize({ width: 224, height: 224, fit: 'fill' })
-        .removeAlpha()
-        .raw()
-        .toBuffer()
+      const pixels = await squeezed(image, 224)
       const input = new Tensor(
         Float32Array.from(pixels, (v) => v / 255),
         [1, 224, 224, 3],
@@ -120,13 +117,7 @@ describe('infer', () => {
       } as const
       const [out] = await vectors(chain(options, { size: 4 }))
       const [first] = Object.values(images)
-      const { data, info } = await sharp(first).raw().toBuffer({ resolveWithObject: true })
-      const pixels = await sharp(data, {
-        raw: { width: info.width, height: info.height, channels: 3 },
-      })
-        .resize({ width: 4, height: 4, fit: 'fill' })
-        .raw()
-        .toBuffer()
+      const pixels = await squeezed(first as Uint8Array, 4)
       const fed = Array.from(
         pixels,
         (v, i) => (-1 + (2 * v) / 255 - ([0.5, 0, 0][i % 3] ?? 0)) / ([2, 1, 4][i % 3] ?? 1),
