@@ -1,0 +1,140 @@
+import {
+  Bool,
+  Field,
+  Float64,
+  Int32,
+  type RecordBatch,
+  Schema,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { batchOf } from '../src/batch.ts'
+import { operate } from '../src/operate.ts'
+import { requireField } from '../src/schema.ts'
+
+const reads = [
+  'id',
+  'exact_group',
+  'exact_keep',
+  'near_group',
+  'near_keep',
+  'near_by',
+  'embedding_distance',
+  'hash_distance',
+]
+
+const schema = new Schema([
+  new Field('group', new Int32(), false),
+  new Field('kind', new Utf8(), false),
+  new Field('id', new Utf8(), false),
+  new Field('split', new Utf8(), true),
+  new Field('by', new Utf8(), true),
+  new Field('embedding_distance', new Float64(), true),
+  new Field('hash_distance', new Int32(), true),
+  new Field('keep', new Bool(), false),
+])
+
+/** Rows of a batch of the answer. */
+const batchRows = 4096
+
+/** One row of the answer, by name of field. */
+type Member = Readonly<Record<string, unknown>> & { readonly group: number }
+
+/**
+ * Turns the columns that `duplicates` adds into a table of groups.
+ *
+ * - Rows: one per member of a group: the exact groups, then the near ones, each ascending, members
+ *   in input order. They come after the last input row.
+ * - Columns: `id`, `split` (where it is there) and those of `duplicates` → `group`, `kind` (`exact`,
+ *   `near`), `id`, `split`, `by`, `embedding_distance`, `hash_distance`, `keep`; the others are left out.
+ *   `by` and the distances are null for the member that is kept; an exact copy is there `by` `hash`.
+ * - State: the members of groups, about 300 bytes each.
+ *
+ * @throws {SchemaError} if a column of `duplicates` is missing
+ * @example
+ * flow.pipe(duplicates(), duplicateGroups()) // => { group: 0, kind: 'exact', id: 'a.png', keep: true, … }
+ */
+export function duplicateGroups(): OperatorFunction<RecordBatch, RecordBatch> {
+  return operate<RecordBatch, RecordBatch>({
+    name: 'duplicateGroups',
+    schema(input) {
+      for (const name of reads) requireField(input, name, { owner: 'duplicateGroups' })
+      return schema
+    },
+    start() {
+      const exact: Member[] = []
+      const near: Member[] = []
+      return {
+        *next(batch) {
+          for (const name of reads) requireField(batch.schema, name, { owner: 'duplicateGroups' })
+          for (let row = 0; row < batch.numRows; row++) {
+            const group = valueIn(batch, 'exact_group', row) as number | null
+            if (group !== null) exact.push(exactMember(batch, row, group))
+            const nearGroup = valueIn(batch, 'near_group', row) as number | null
+            if (nearGroup !== null) near.push(nearMember(batch, row, nearGroup))
+          }
+          yield* []
+        },
+        *flush() {
+          const members = [...exact.sort(byGroup), ...near.sort(byGroup)]
+          for (let from = 0; from < members.length; from += batchRows)
+            yield batchOfMembers(members.slice(from, from + batchRows))
+        },
+        snapshot: () => ({ exact, near }),
+        restore(state) {
+          const { exact: e, near: n } = state as { exact: Member[]; near: Member[] }
+          exact.push(...e)
+          near.push(...n)
+        },
+      }
+    },
+  })
+}
+
+function exactMember(batch: RecordBatch, row: number, group: number): Member {
+  const keep = valueIn(batch, 'exact_keep', row)
+  const by = keep === true ? null : 'hash'
+  const distance = keep === true ? null : 0
+  return {
+    ...named(batch, row, { group, kind: 'exact', keep, by }),
+    embedding_distance: distance,
+    hash_distance: distance,
+  }
+}
+
+function nearMember(batch: RecordBatch, row: number, group: number): Member {
+  const keep = valueIn(batch, 'near_keep', row)
+  return {
+    ...named(batch, row, { group, kind: 'near', keep, by: valueIn(batch, 'near_by', row) }),
+    embedding_distance: valueIn(batch, 'embedding_distance', row),
+    hash_distance: valueIn(batch, 'hash_distance', row),
+  }
+}
+
+function named<T extends object>(
+  batch: RecordBatch,
+  row: number,
+  of: T,
+): T & { id: unknown; split: unknown } {
+  return { ...of, id: valueIn(batch, 'id', row), split: valueIn(batch, 'split', row) }
+}
+
+function byGroup(a: Member, b: Member): number {
+  return a.group - b.group
+}
+
+function batchOfMembers(members: readonly Member[]): RecordBatch {
+  const columns = schema.fields.map((field) => ({
+    field,
+    vector: vectorFromArray(
+      members.map((member) => member[field.name]),
+      field.type,
+    ),
+  }))
+  return batchOf(columns, schema)
+}
+
+function valueIn(batch: RecordBatch, name: string, row: number): unknown {
+  return batch.getChild(name)?.get(row) ?? null
+}
