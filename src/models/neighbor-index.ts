@@ -1,0 +1,58 @@
+import type { Metric } from '../kernels/distance.ts'
+import type { Matrix, ModelState } from './model.ts'
+import { ExactIndex } from './exact-index.ts'
+import { HnswIndex } from './hnsw-index.ts'
+
+/** What a search found. */
+export interface Matches {
+  /** Neighbours asked for per row. */
+  readonly k: number
+  /** `k` keys per row, nearest first; null where there are fewer. */
+  readonly keys: readonly (string | null)[]
+  /** Their distances; NaN where there are fewer. */
+  readonly distances: Float64Array
+}
+
+/**
+ * Rows with keys, to be searched for the nearest. Not a fitted model: it grows by insertion, so two
+ * indexes merge by inserting the rows of one into the other.
+ */
+export interface NeighborIndex {
+  /** `exact-index` or `hnsw-index`. */
+  readonly kind: string
+  /** How far apart rows are. */
+  readonly metric: Metric
+  /** Length of a row. */
+  readonly columns: number
+  /** Rows inserted. */
+  readonly numRows: number
+  /**
+   * Adds rows, one key each; all or none.
+   *
+   * @throws {DataError} if a key is there already, a value is not finite, or a row has another length
+   */
+  insert(rows: Matrix, keys: readonly string[]): Promise<void>
+  /** The `k` nearest of the rows inserted, ties by the earlier row. */
+  search(rows: Matrix, k: number): Promise<Matches>
+  /** All it takes to make the index again; its files are those of the index until it is closed. */
+  state(): Promise<ModelState>
+  /** Releases threads and files. */
+  close(): Promise<void>
+}
+
+/** Kinds of index: compare with every row, or follow a graph of near rows (approximate). */
+export type IndexKind = 'exact' | 'hnsw'
+
+/** An empty index. */
+export function neighborIndex(kind: IndexKind, metric: Metric, columns: number): NeighborIndex {
+  return kind === 'exact' ? new ExactIndex(metric, columns) : new HnswIndex(metric, columns)
+}
+
+/**
+ * The index that was saved by `saveModel`; `state` comes from `loadModel`, which checks the checksums.
+ *
+ * @throws {DataError} if the state is not that of an index
+ */
+export async function restoreIndex(state: ModelState): Promise<NeighborIndex> {
+  return state.kind === 'hnsw-index' ? HnswIndex.restore(state) : ExactIndex.restore(state)
+}
