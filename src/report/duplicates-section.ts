@@ -1,4 +1,4 @@
-import { clip, type Html, html } from './html.ts'
+import { readable, type Html, html } from './html.ts'
 import { type Figures, itemFigure } from './item-figure.ts'
 import type { PageData, PageGroup, PageGroups, PageItem, PageMember } from './page-data.ts'
 import { groupAnchor, nameLength, pixelsOf } from './payload.ts'
@@ -37,7 +37,7 @@ function groupList(of: PageGroups, figures: Figures, none: string): Html {
 function groupCard(group: PageGroup, figures: Figures): Html {
   const { kind, size, splits, members } = group
   const leak = splits.length > 1
-  const names = splits.slice(0, 6).map((split) => clip(split, nameLength))
+  const names = splits.slice(0, 6).map((split) => readable(split, nameLength))
   const more = splits.length > names.length ? ' and more' : ''
   const hidden = size - members.length
   return html`<article
@@ -58,7 +58,7 @@ function groupCard(group: PageGroup, figures: Figures): Html {
 function memberItem(member: PageMember, near: boolean, leak: boolean, figures: Figures): Html {
   const { item, keep } = member
   const split =
-    leak && item.split !== null && html`<b><bdi>${clip(item.split, nameLength)}</bdi></b>`
+    leak && item.split !== null && html`<b><bdi>${readable(item.split, nameLength)}</bdi></b>`
   const marks = keep ? [html`<span class="mark keep">keep</span>`] : distances(member, near)
   const parts = [...marks, split, sizeOf(item)].filter((part) => part !== false)
   const notes = html`<span class="notes">${parts.map((part) => html`${part} `)}</span>`

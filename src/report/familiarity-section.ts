@@ -1,8 +1,8 @@
-import { clip, type Html, html } from './html.ts'
+import { readable, type Html, html } from './html.ts'
 import { type Figures, itemFigure } from './item-figure.ts'
 import type { LabelFamiliarity, PageData, PageItem } from './page-data.ts'
 import { nameLength, standing } from './payload.ts'
-import { count, plural } from './words.ts'
+import { count, plural, scoreText } from './words.ts'
 
 /** The least and most familiar items, overall and within each label. */
 export function familiaritySection(data: PageData, indexOf: ReadonlyMap<string, number>): Html {
@@ -38,7 +38,7 @@ function labelList({ labels, otherLabelled }: PageData, figures: Figures): Html 
 
 function labelRow({ label, count: items, least, most }: LabelFamiliarity, figures: Figures): Html {
   return html`<article>
-    <h4><bdi>${clip(label, nameLength)}</bdi> <small>${count(items)}</small></h4>
+    <h4><bdi>${readable(label, nameLength)}</bdi> <small>${count(items)}</small></h4>
     <div>
       <h5>least</h5>
       ${strip(least, figures)}
@@ -59,8 +59,7 @@ function strip(items: readonly PageItem[], figures: Figures): Html {
 
 function scoreNote({ familiarity, percentile }: PageItem): Html | false {
   if (familiarity === null) return false
-  const score = familiarity.toLocaleString('en-US', { maximumSignificantDigits: 4 })
   return html`<span class="notes"
-    >${score.replace('-', '−')}${percentile !== null && html` <span class="standing">${standing(percentile)}</span>`}</span
+    >${scoreText(familiarity)}${percentile !== null && html` <span class="standing">${standing(percentile)}</span>`}</span
   >`
 }

@@ -1,4 +1,4 @@
-import { clip, type Html, html } from './html.ts'
+import { readable, type Html, html } from './html.ts'
 import type { PageData } from './page-data.ts'
 import { seconds } from './words.ts'
 
@@ -28,8 +28,8 @@ function list(title: string, entries: Readonly<Record<string, unknown>>): Html {
     .map(
       ([name, value]) =>
         html`<div>
-          <dt>${clip(name, valueLength)}</dt>
-          <dd><bdi>${clip(textOf(value), valueLength)}</bdi></dd>
+          <dt>${readable(name, valueLength)}</dt>
+          <dd><bdi>${readable(textOf(value), valueLength)}</bdi></dd>
         </div>`,
     )
   return html`<div>

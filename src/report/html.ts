@@ -29,11 +29,21 @@ export function jsonForHtml(value: unknown): Html {
   )
 }
 
-/** Returns at most `length` characters of `text`: its two ends, joined by an ellipsis where it was cut. */
-export function clip(text: string, length: number): string {
-  if (text.length <= length) return text
+/**
+ * Returns `text` as a person can read it: its two ends if it is longer than `length` characters, line breaks and
+ * tabs as spaces, and the code in place of characters that show nothing or turn the direction of reading
+ * (a name that holds U+202E and `gnp.exe` would be seen as `exe.png`).
+ */
+export function readable(text: string, length: number): string {
   const head = Math.floor((length - 1) / 2)
-  return `${text.slice(0, head)}…${text.slice(head + 1 - length)}`
+  const cut =
+    text.length <= length ? text : `${text.slice(0, head)}…${text.slice(head + 1 - length)}`
+  return cut
+    .replace(/[\t\n\r]/g, ' ')
+    .replace(
+      /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    )
 }
 
 const entities: Readonly<Record<string, string>> = {

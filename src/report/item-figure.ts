@@ -1,4 +1,4 @@
-import { clip, type Html, html, type HtmlValue } from './html.ts'
+import { readable, type Html, html, type HtmlValue } from './html.ts'
 import type { PageItem } from './page-data.ts'
 import { idLength } from './payload.ts'
 
@@ -13,7 +13,13 @@ export interface Figures {
 /** An item's thumbnail and id, with `notes` below. The page's script fills the picture in. */
 export function itemFigure({ id }: PageItem, figures: Figures, notes: HtmlValue): Html {
   const picture = figures.pictures.has(id)
-    ? html`<img data-item="${figures.indexOf.get(id)}" alt="" width="96" height="96" />`
+    ? html`<img
+        data-item="${figures.indexOf.get(id)}"
+        alt="thumbnail"
+        decoding="async"
+        width="96"
+        height="96"
+      />`
     : html`<span class="no-picture">no picture</span>`
   return html`<figure>
     ${picture}
@@ -23,7 +29,7 @@ export function itemFigure({ id }: PageItem, figures: Figures, notes: HtmlValue)
 
 /** An id with its folder less prominent than its name. */
 export function idText(id: string): Html {
-  const shown = clip(id, idLength)
+  const shown = readable(id, idLength)
   const cut = shown.lastIndexOf('/') + 1
   return html`<bdi class="id" title="${shown}"
     ><span class="folder">${shown.slice(0, cut)}</span

@@ -34,11 +34,6 @@ export function mapSection(data: PageData, { categories }: Payload): Html {
         <div class="ring hover" hidden></div>
         <div class="ring pinned" hidden></div>
         <div class="tip" hidden></div>
-        <p class="zoom">
-          <button type="button" data-zoom="1.5" aria-label="Magnify">+</button
-          ><button type="button" data-zoom="0.6667" aria-label="Reduce">−</button
-          ><button type="button" data-zoom="0">Whole</button>
-        </p>
       </div>
       <aside aria-live="polite" aria-label="The pinned item">
         <p class="hint" id="map-keys">
@@ -48,9 +43,17 @@ export function mapSection(data: PageData, { categories }: Payload): Html {
         <div class="pinned-item"></div>
       </aside>
     </div>
-    <ul class="legend" aria-label="Labels shown on the map">
-      ${buttons}
-    </ul>
+    <div class="tools">
+      <ul class="legend" aria-label="Labels shown on the map">
+        ${buttons}
+        <li><button type="button" data-all>All or none</button></li>
+      </ul>
+      <p class="zoom">
+        <button type="button" data-zoom="1.5" aria-label="Magnify">+</button
+        ><button type="button" data-zoom="0.6667" aria-label="Reduce">−</button
+        ><button type="button" data-zoom="0">Whole</button>
+      </p>
+    </div>
   </section>`
 }
 

@@ -15,6 +15,8 @@ export interface MapState {
   readonly context: PageContext
   /** Categories that are switched off. */
   readonly off: Set<number>
+  /** The canvas in CSS pixels, as it was drawn last. */
+  size: { width: number; height: number }
   /** What is seen: the scale, and the unit coordinates in the middle. */
   view: { scale: number; x: number; y: number }
   /** The point under the pointer or the arrow keys. */

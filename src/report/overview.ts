@@ -26,6 +26,7 @@ export function overview(data: PageData, names: readonly string[]): Html {
       <a href="#familiarity">Familiarity</a> <a href="#rejects">Rejects</a>
       <a href="#made">How it was made</a>
     </nav>
+    <noscript><p class="lead">The pictures and the map need this page’s script.</p></noscript>
     <ul class="counts">
       ${itemTiles(data)} ${groupTiles(data)}
     </ul>
@@ -38,11 +39,15 @@ function itemTiles({ summary }: PageData): Html[] {
     tile('items', { href: '#map', number: count(items), name: items === 1 ? 'item' : 'items' }, [
       'Read and described, one row each in items.parquet.',
     ]),
-    tile('rejects', { href: '#rejects', number: count(rejects), name: 'rejects' }, [
-      rejects > 0
-        ? 'Could not be read. Look at the reasons; repair or remove them.'
-        : 'Everything could be read. Nothing to do.',
-    ]),
+    tile(
+      'rejects',
+      { href: '#rejects', number: count(rejects), name: rejects === 1 ? 'reject' : 'rejects' },
+      [
+        rejects > 0
+          ? 'Could not be read. Look at the reasons; repair or remove them.'
+          : 'Everything could be read. Nothing to do.',
+      ],
+    ),
     tile('ignored', { href: '#made', number: count(ignored), name: 'ignored' }, [
       ignored > 0
         ? 'Files that are no pictures. Nothing to do, unless some should be.'
@@ -56,16 +61,32 @@ function groupTiles({ summary, exact }: PageData): Html[] {
   const copies = exact.members - exact.total
   const leaking = leaks.exact + leaks.near > 0
   return [
-    tile('exact', { href: '#exact', number: count(exactGroups), name: 'exact groups' }, [
-      exactGroups > 0
-        ? `Files with equal bytes. Keep the marked one of each; ${plural(copies, 'copy', 'copies')} can go.`
-        : 'No two files are equal. Nothing to do.',
-    ]),
-    tile('near', { href: '#near', number: count(nearGroups), name: 'near groups' }, [
-      nearGroups > 0
-        ? 'Pictures that look alike. Look at each; keep one where they show the same.'
-        : 'No pictures look alike. Nothing to do.',
-    ]),
+    tile(
+      'exact',
+      {
+        href: '#exact',
+        number: count(exactGroups),
+        name: exactGroups === 1 ? 'exact group' : 'exact groups',
+      },
+      [
+        exactGroups > 0
+          ? `Files with equal bytes. Keep the marked one of each; ${plural(copies, 'copy', 'copies')} can go.`
+          : 'No two files are equal. Nothing to do.',
+      ],
+    ),
+    tile(
+      'near',
+      {
+        href: '#near',
+        number: count(nearGroups),
+        name: nearGroups === 1 ? 'near group' : 'near groups',
+      },
+      [
+        nearGroups > 0
+          ? 'Pictures that look alike. Look at each; keep one where they show the same.'
+          : 'No pictures look alike. Nothing to do.',
+      ],
+    ),
     tile(
       leaking ? 'leaks alarm' : 'leaks',
       leaking

@@ -1,7 +1,6 @@
 /*
- * The script of the page. It is written as functions so that it is typed and linted like the rest, and
- * goes into the page as their source text (`scriptText`). So each stands alone: it uses its arguments,
- * the browser and the other functions here; nothing is imported at run time, no value lives beside them.
+ * The page's script, typed and linted like the rest; `scriptText` puts the source of these functions into
+ * the page. So they use the browser and each other only: no import at run time, no value beside them.
  */
 import type { PageCanvas, PageContext, PageDocument, PageElement, PageWindow } from './dom.ts'
 import type { MapState } from './map-state.ts'
@@ -27,7 +26,8 @@ export function startMap(payload: Payload, canvas: PageCanvas, context: PageCont
   const points = [...payload.items.keys()].filter((i) => payload.items[i]?.at)
   const unit = Float32Array.from(points.flatMap((i) => payload.items[i]?.at ?? []))
   const view = { scale: 1, x: 0.5, y: 0.5 }
-  const common = { payload, points, unit, canvas, context, view }
+  const size = { width: 0, height: 0 }
+  const common = { payload, points, unit, canvas, context, view, size }
   const map: MapState = { ...common, off: new Set(), hover: -1, pinned: -1 }
   listenToPointer(map)
   listenToKeys(map)
@@ -45,6 +45,7 @@ export function drawMap(map: MapState): void {
   const { canvas, context, points, payload, off } = map
   const ratio = window.devicePixelRatio
   const [width, height] = [canvas.clientWidth, canvas.clientHeight]
+  map.size = { width, height }
   canvas.width = Math.round(width * ratio)
   canvas.height = Math.round(height * ratio)
   context.setTransform(ratio, 0, 0, ratio, 0, 0)
@@ -67,13 +68,11 @@ export function drawMap(map: MapState): void {
 }
 
 /** Where a point is in the canvas, in CSS pixels. */
-export function screenAt({ unit, view, canvas }: MapState, point: number): [number, number] {
-  const margin = 16
-  const width = canvas.clientWidth - 2 * margin
-  const height = canvas.clientHeight - 2 * margin
+export function screenAt({ unit, view, size }: MapState, point: number): [number, number] {
+  const [width, height] = [size.width - 32, size.height - 32] // a margin of 16
   const x = ((unit[2 * point] ?? 0) - view.x) * view.scale + 0.5
   const y = ((unit[2 * point + 1] ?? 0) - view.y) * view.scale + 0.5
-  return [margin + x * width, margin + y * height]
+  return [16 + x * width, 16 + y * height]
 }
 
 /** Puts rings around the two points, and the tip beside the one hovered over. */
@@ -85,7 +84,7 @@ export function placeMarks(map: MapState): void {
     const ring = document.querySelector(`#map .ring.${name}`)
     if (!ring) continue
     const [x, y] = screenAt(map, point)
-    const inside = x >= 0 && y >= 0 && x <= map.canvas.clientWidth && y <= map.canvas.clientHeight
+    const inside = x >= 0 && y >= 0 && x <= map.size.width && y <= map.size.height
     ring.hidden = point < 0 || !inside
     ring.style.transform = `translate(${String(x)}px, ${String(y)}px)`
   }
@@ -96,8 +95,8 @@ export function placeMarks(map: MapState): void {
   if (!item || tip.hidden) return
   tip.replaceChildren(...describe(map, map.hover, false))
   const [x, y] = screenAt(map, map.hover)
-  const left = x + 14 + tip.clientWidth > map.canvas.clientWidth ? x - 14 - tip.clientWidth : x + 14
-  const top = Math.min(y + 8, map.canvas.clientHeight - tip.clientHeight)
+  const left = x + 14 + tip.clientWidth > map.size.width ? x - 14 - tip.clientWidth : x + 14
+  const top = Math.min(y + 8, map.size.height - tip.clientHeight)
   tip.style.transform = `translate(${String(Math.max(0, left))}px, ${String(Math.max(0, top))}px)`
 }
 
@@ -137,7 +136,7 @@ export function listenToPointer(map: MapState): void {
       moved ||= Math.abs(dx) + Math.abs(dy) > 4
       from = { x: event.clientX, y: event.clientY }
       const { scale, x, y } = map.view
-      zoomTo(map, scale, x - dx / canvas.clientWidth / scale, y - dy / canvas.clientHeight / scale)
+      zoomTo(map, scale, x - dx / map.size.width / scale, y - dy / map.size.height / scale)
     } else {
       map.hover = pointAt(map, event.clientX, event.clientY, 16)
       placeMarks(map)
@@ -204,13 +203,25 @@ export function neighbour(map: MapState, [dx, dy]: readonly [number, number]): n
 
 /** The legend's buttons switch categories, the others magnify. */
 export function listenToButtons(map: MapState): void {
-  for (const button of document.querySelectorAll('#map [data-category]'))
-    button.addEventListener('click', () => {
-      const category = Number(button.dataset['category'])
-      if (!map.off.delete(category)) map.off.add(category)
-      button.setAttribute('aria-pressed', String(!map.off.has(category)))
-      drawMap(map)
+  const legend = [...document.querySelectorAll('#map [data-category]')]
+  function show(categories: Iterable<number>): void {
+    map.off.clear()
+    for (const category of categories) map.off.add(category)
+    legend.forEach((button, i) => {
+      button.setAttribute('aria-pressed', String(!map.off.has(i)))
     })
+    drawMap(map)
+  }
+  legend.forEach((button, i) => {
+    button.addEventListener('click', () => {
+      const off = new Set(map.off)
+      if (!off.delete(i)) off.add(i)
+      show(off)
+    })
+  })
+  document.querySelector('#map [data-all]')?.addEventListener('click', () => {
+    show(map.off.size > 0 ? [] : legend.keys())
+  })
   for (const button of document.querySelectorAll('#map [data-zoom]'))
     button.addEventListener('click', () => {
       zoomBy(map, Number(button.dataset['zoom']))
@@ -227,11 +238,9 @@ export function zoomBy(map: MapState, factor: number): void {
 /** Shows the map at a scale (1 to 64) around a place, without leaving it. */
 export function zoomTo(map: MapState, scale: number, x: number, y: number): void {
   const clamped = Math.min(64, Math.max(1, scale))
-  const half = 0.5 / clamped
-  function within(at: number): number {
-    return Math.min(1 - half, Math.max(half, at))
-  }
-  map.view = { scale: clamped, x: within(x), y: within(y) }
+  const edge = 0.5 / clamped
+  const [u, v] = [Math.max(edge, Math.min(1 - edge, x)), Math.max(edge, Math.min(1 - edge, y))]
+  map.view = { scale: clamped, x: u, y: v }
   drawMap(map)
 }
 

@@ -1,7 +1,8 @@
 import type { PageData, PageItem } from './page-data.ts'
-import { clip } from './html.ts'
+import { readable } from './html.ts'
 import { shownItems } from './page-selection.ts'
 import { pictureUrl } from './picture-budget.ts'
+import { scoreText } from './words.ts'
 
 /** Most characters shown of an id. */
 export const idLength = 200
@@ -61,9 +62,9 @@ export function payloadOf(data: PageData): { payload: Payload; indexOf: Map<stri
   const named = new Map(categories.map(({ name }, i) => [name, i]))
   const payload = {
     items: [...items.values()].map((item) => ({
-      id: clip(item.id, idLength),
-      label: item.label === null ? null : clip(item.label, nameLength),
-      split: item.split === null ? null : clip(item.split, nameLength),
+      id: readable(item.id, idLength),
+      label: item.label === null ? null : readable(item.label, nameLength),
+      split: item.split === null ? null : readable(item.split, nameLength),
       pixels: pixelsOf(item),
       score: scoreOf(item),
       at: place(item),
@@ -92,8 +93,8 @@ export function pixelsOf({ width, height }: PageItem): string | null {
 /** The score and where it stands among all, in words. */
 export function scoreOf({ familiarity, percentile }: PageItem): string | null {
   if (familiarity === null) return null
-  const score = familiarity.toLocaleString('en-US', { maximumSignificantDigits: 4 })
-  return percentile === null ? score : `${score}, ${standing(percentile)}`.replace('-', '−')
+  const score = scoreText(familiarity)
+  return percentile === null ? score : `${score}, ${standing(percentile)}`
 }
 
 /** Where a percentile (0 to 100) stands: `lowest 0.4 %`, `highest 12 %`. */
@@ -113,7 +114,7 @@ function categoryName({ label }: PageItem): string {
 
 function categoryTitle(name: string): string {
   if (name === otherLabels) return 'other labels'
-  return name === noLabel ? 'no label' : clip(name, nameLength)
+  return name === noLabel ? 'no label' : readable(name, nameLength)
 }
 
 function categoriesOf({ points, labels }: PageData): Category[] {

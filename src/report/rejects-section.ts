@@ -1,4 +1,4 @@
-import { clip, type Html, html } from './html.ts'
+import { readable, type Html, html } from './html.ts'
 import { idText } from './item-figure.ts'
 import type { PageData } from './page-data.ts'
 import { nameLength } from './payload.ts'
@@ -13,10 +13,10 @@ export function rejectsSection({ rejects, rejectCount }: PageData): Html {
     ({ id, operator, code, message, attempt }) =>
       html`<tr>
         <th scope="row">${idText(id)}</th>
-        <td>${clip(operator, nameLength)}</td>
-        <td><code>${clip(code, nameLength)}</code></td>
+        <td>${readable(operator, nameLength)}</td>
+        <td><code>${readable(code, nameLength)}</code></td>
         <td>
-          <bdi>${clip(message, messageLength)}</bdi
+          <bdi>${readable(message, messageLength)}</bdi
           >${attempt > 1 && ` (tried ${plural(attempt, 'time')})`}
         </td>
       </tr>`,

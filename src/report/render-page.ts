@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { howItWasMade } from './how-it-was-made.ts'
 import { duplicatesSection } from './duplicates-section.ts'
 import { familiaritySection } from './familiarity-section.ts'
-import { clip, Html, html, jsonForHtml } from './html.ts'
+import { readable, Html, html, jsonForHtml } from './html.ts'
 import { mapSection } from './map-section.ts'
 import type { PageData } from './page-data.ts'
 import { payloadOf } from './payload.ts'
@@ -11,6 +11,8 @@ import { scriptText } from './script-text.ts'
 import { style } from './style.ts'
 import { overview } from './overview.ts'
 
+const sourcesNamed = 6
+
 /**
  * Renders `index.html`: one file that needs nothing else and asks no network. All text is escaped, and
  * the content policy lets only the page's own script and style run, by their hashes.
@@ -18,7 +20,9 @@ import { overview } from './overview.ts'
 export function renderPage(data: PageData): string {
   const { payload, indexOf } = payloadOf(data)
   const script = scriptText()
-  const names = data.summary.sources.map((source) => clip(source, 120))
+  const { sources } = data.summary
+  const names = sources.slice(0, sourcesNamed).map((source) => readable(source, 120))
+  if (sources.length > sourcesNamed) names.push(`${String(sources.length - sourcesNamed)} more`)
   const page = html`<!doctype html>
     <html lang="en">
       <head>

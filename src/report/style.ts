@@ -67,10 +67,11 @@ canvas:focus-visible { outline: none; }
 .ring.hover { border-color: var(--soft); }
 .tip { position: absolute; left: 0; top: 0; width: 9.5rem; padding: .5rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 4px 18px #0003; pointer-events: none; z-index: 1; font-size: .78rem; line-height: 1.35; }
 .tip img { display: block; width: 96px; height: 96px; object-fit: contain; }
-.zoom { position: absolute; right: .6rem; bottom: .6rem; display: flex; gap: .3rem; }
+.tools { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .6rem 1rem; margin-top: .8rem; }
+.zoom { display: flex; gap: .3rem; margin-left: auto; }
 button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 7px; cursor: pointer; }
 button:hover { border-color: var(--soft); }
-.zoom button { min-width: 2.2rem; height: 2.2rem; padding: 0 .6rem; font-size: .9rem; }
+.zoom button { min-width: 2rem; height: 2rem; padding: 0 .6rem; font-size: .9rem; }
 aside { padding: 1rem; font-size: .88rem; overflow: auto; max-height: clamp(20rem, 62vh, 36rem); }
 .hint { color: var(--soft); }
 aside img { display: block; width: 9rem; height: 9rem; object-fit: contain; border: 1px solid var(--line); }
@@ -81,9 +82,10 @@ aside .id, .tip .id { display: block; margin-top: .5rem; font-weight: 600; }
 .map dt { color: var(--soft); }
 .map dd { overflow-wrap: anywhere; }
 .tip dl { gap: .1rem .4rem; }
-.legend { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: .8rem; }
+.legend { flex: 1 1 20rem; display: flex; flex-wrap: wrap; gap: .35rem; }
 .legend button { display: flex; align-items: center; gap: .45rem; padding: .25rem .65rem; border-radius: 99px; font-size: .86rem; text-align: left; }
 .legend i { flex: none; width: .7rem; height: .7rem; border-radius: 50%; border: 2px solid var(--k); background: var(--k); }
+.legend [data-all] { color: var(--soft); border-style: dashed; }
 .legend [aria-pressed='false'] { color: var(--soft); text-decoration: line-through; }
 .legend [aria-pressed='false'] i { background: none; }
 ${Array.from({ length: 13 }, (_, i) => `.c${String(i)} { --k: var(--c${String(i)}); }`).join('\n')}

@@ -13,3 +13,8 @@ export function seconds(value: number): string {
   if (value >= 120) return `${(value / 60).toPrecision(3)} min`
   return `${String(Number(value.toPrecision(value < 1 ? 2 : 3)))} s`
 }
+
+/** A familiarity score, to four digits. */
+export function scoreText(familiarity: number): string {
+  return familiarity.toLocaleString('en-US', { maximumSignificantDigits: 4 }).replace('-', '−')
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clip, html, jsonForHtml } from '../../../src/report/html.ts'
+import { readable, html, jsonForHtml } from '../../../src/report/html.ts'
 
 describe('html', () => {
   for (const { name, value, expected } of [
@@ -24,10 +24,17 @@ describe('jsonForHtml', () => {
   }
 })
 
-describe('clip', () => {
+describe('readable', () => {
   it('keeps both ends, and exactly the length', () => {
-    expect(clip('abcdefghij', 10)).toBe('abcdefghij')
-    expect(clip('abcdefghijk', 10)).toBe('abcd…ghijk')
-    expect(clip('abcdefghijk', 5)).toBe('ab…jk')
+    expect(readable('abcdefghij', 10)).toBe('abcdefghij')
+    expect(readable('abcdefghijk', 10)).toBe('abcd…ghijk')
+    expect(readable('abcdefghijk', 5)).toBe('ab…jk')
+  })
+
+  it('shows what would hide or turn the text', () => {
+    expect(readable('a\u202egnp.exe\0\u200b\u2028', 99)).toBe(
+      'a\\u202egnp.exe\\u0000\\u200b\\u2028',
+    )
+    expect(readable('two\nlines\tשלום', 99)).toBe('two lines שלום')
   })
 })
