@@ -59,8 +59,8 @@ export function mapSection(data: PageData, { categories }: Payload): Html {
 
 function mapText({ points, required, placed }: PageData): string {
   const near = 'Items that the model finds alike lie close together.'
-  if (points.length === placed) return `${near} All ${plural(placed, 'item')} are shown.`
+  if (points.length === placed) return `${near} All ${count(placed)} are shown.`
   const sampled = points.length - required
   const also = required > 0 ? ` and the ${count(required)} that this page shows elsewhere` : ''
-  return `${near} This is a sample: ${count(sampled)} items drawn at random${also}, of ${count(placed)}. All are in items.parquet.`
+  return `${near} This is a sample: ${count(sampled)} drawn at random${also}, of ${count(placed)} items. All are in items.parquet.`
 }

@@ -102,7 +102,7 @@ describe('reportPage', () => {
       const size = Buffer.byteLength(page)
       expect(size).toBeLessThanOrEqual(20_000_000)
       expect(size).toBeGreaterThan(15_000_000)
-      expect(page).toContain(`of ${count.toLocaleString('en-US')}. All are in items.parquet`)
+      expect(page).toContain(`of ${count.toLocaleString('en-US')} items. All are in items.parquet`)
       expect(page).toContain('The first 200 are listed; all are in rejects.parquet.')
       expect(page.match(/<article\s+class="group/g)).toHaveLength(200)
       if (bytes > 2500) expect(page).toMatch(/[\d,]+ thumbnails left out/)
