@@ -129,3 +129,12 @@ export function trueOrFalse(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value
   throw expected(name, 'true or false', value)
 }
+
+/** What `value` is, for a message: its class, or its type. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const name = (value.constructor as { name?: string } | undefined)?.name
+  return Array.isArray(value) ? 'a list' : name === 'Object' || !name ? 'an object' : `a ${name}`
+}

@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs'
 import { OptionError } from './errors.ts'
 import { type Flow, flowOf } from './flow.ts'
+import { kindOf } from './options.ts'
 
 /**
  * What a run drives: one flow, several, or several by name. Each ends in a sink, or is simply
@@ -51,15 +52,6 @@ export function partsOf(flows: readonly Flow<unknown>[]): readonly Flow<unknown>
   }
   flows.forEach(visit)
   return [...parts]
-}
-
-/** What `value` is, for a message: its class, or its type. */
-export function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (value === null) return 'null'
-  if (typeof value !== 'object') return `a ${typeof value}`
-  const name = (value.constructor as { name?: string } | undefined)?.name
-  return Array.isArray(value) ? 'a list' : name === 'Object' || !name ? 'an object' : `a ${name}`
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

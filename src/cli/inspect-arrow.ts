@@ -17,12 +17,13 @@ export async function inspectArrow(path: string, rows: number): Promise<TableCon
   try {
     const reader = await RecordBatchReader.from(chunks(path))
     await reader.open()
+    const { fields } = reader.schema
     for await (const batch of reader) {
       rowGroups.push(batch.numRows)
       if (held < rows) head.push(batch)
       held += batch.numRows
     }
-    return { format, numRows: held, rowGroups, fields: reader.schema.fields, head }
+    return { format, numRows: held, rowGroups, fields, head }
   } catch (cause) {
     throw new DataError(
       `Expected an ${format}, got one that does not decode: ${path}`,

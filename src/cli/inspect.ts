@@ -69,9 +69,9 @@ function tableJson(path: string, bytes: number, contents: TableContents, rows: n
 
 function tableText(path: string, bytes: number, contents: TableContents, rows: number): string {
   const { format, numRows, rowGroups, fields, head } = contents
-  const unit = format === 'parquet' ? 'row group' : 'batch'
+  const unit = format === 'parquet' ? 'row groups' : 'batches'
   const largest = count(Math.max(0, ...rowGroups))
-  const parts = `${count(rowGroups.length)} ${unit}(s) of at most ${largest} rows`
+  const parts = `${count(rowGroups.length)} ${unit} of at most ${largest} rows`
   const columns = fields.map(columnInfo)
   const shown = firstRows(head, rows).map((row) => fields.map(({ name }) => cellText(row[name])))
   return [
@@ -118,10 +118,10 @@ function firstRows(head: readonly RecordBatch[], rows: number): Record<string, u
   return found
 }
 
-/** A value fit for JSON; of bytes only how many, of long lists the first. */
+/** A value fit for JSON; of bytes only how many. */
 function plain(value: unknown, type: DataType): unknown {
   if (value === null || value === undefined) return null
-  if (DataType.isBinary(type)) return `${byteSize((value as Uint8Array).length)} of bytes`
+  if (DataType.isBinary(type)) return { bytes: (value as Uint8Array).length }
   if (DataType.isStruct(type) || DataType.isMap(type))
     return Object.fromEntries(
       type.children.map((child: Field) => [
@@ -133,11 +133,12 @@ function plain(value: unknown, type: DataType): unknown {
   return typeof value === 'bigint' ? Number(value) : value
 }
 
-function plainList(value: unknown, type: DataType): unknown[] {
+/** A list; of a long one its length and the first values. */
+function plainList(value: unknown, type: DataType): unknown {
   const values = [...(value as Iterable<unknown>)]
-  const of = type.children[0]?.type as DataType
-  const shown = values.slice(0, 8).map((item) => plain(item, of))
-  return values.length > 8 ? [...shown, `… ${count(values.length)} in all`] : shown
+  const of = (type.children as Field[])[0]?.type as DataType
+  const first = values.slice(0, 8).map((item) => plain(item, of))
+  return values.length > 8 ? { length: values.length, first } : first
 }
 
 function cellText(value: unknown): string {

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { didYouMean } from '../options.ts'
-import { kindOf } from '../plan.ts'
+import { didYouMean, kindOf } from '../options.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A whole number given as an option. */
@@ -53,12 +52,13 @@ export async function applyConfig(command: Command, file: string): Promise<void>
       )
     }
     const name = option.attributeName()
-    if (command.getOptionValueSource(name) === 'cli') continue
-    command.setOptionValueWithSource(name, optionValue(command, option, value, file), 'config')
+    const fitting = optionValue(option, value, file)
+    if (command.getOptionValueSource(name) !== 'cli')
+      command.setOptionValueWithSource(name, fitting, 'config')
   }
 }
 
-function optionValue(command: Command, option: Option, value: unknown, file: string): unknown {
+function optionValue(option: Option, value: unknown, file: string): unknown {
   const flag = !option.required && !option.optional
   const fits = flag ? typeof value === 'boolean' : ['string', 'number'].includes(typeof value)
   if (!fits)

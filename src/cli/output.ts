@@ -47,7 +47,7 @@ export function byteSize(bytes: number): string {
 
 /** A time: `8.2 s`, `3:05 min`, `1:02:03 h`. */
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
   const [h, m, s] = [Math.floor(whole / 3_600), Math.floor(whole / 60) % 60, whole % 60]
   return h > 0

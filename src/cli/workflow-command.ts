@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs'
+import type { Command } from 'commander'
+import type {
+  FolderOptions,
+  ScoreOptions,
+  SourceSpec,
+  Workflow,
+  WorkflowOptions,
+} from '../workflows/workflow.ts'
+import { addRunOptions, applyConfig, positiveIntegerOf } from './options.ts'
+import { note, print, printJson } from './output.ts'
+import { progressView } from './progress.ts'
+import { underSignals } from './signals.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Loads a workflow: its modules are many, and help does not need them. */
+export type LoadWorkflow<Options> = () => Promise<Workflow<Options>>
+
+/** Sets up a command that reads sources and writes a folder: `report`, `fit`. */
+export function configureFolderCommand(command: Command, load: LoadWorkflow<FolderOptions>): void {
+  command.option('--out <dir>', 'folder to write (required)')
+  addSourceOptions(command).action(async (sources: string[]) => {
+    const shared = await sharedOptions(command, sources)
+    const out = requiredOption(command, 'out', '--out DIR')
+    await runWorkflow(command, load, { ...shared, out })
+  })
+}
+
+/** Sets up `millrace score`. */
+export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions>): void {
+  command
+    .option('--models <dir>', 'folder of fitted models, as fit and report write it (required)')
+    .option('--out <file>', 'Parquet file to write (required)')
+  addSourceOptions(command).action(async (sources: string[]) => {
+    const shared = await sharedOptions(command, sources)
+    const models = requiredOption(command, 'models', '--models DIR')
+    const out = requiredOption(command, 'out', '--out FILE')
+    await runWorkflow(command, load, { ...shared, models, out })
+  })
+}
+
+/** The source that `text` names: `split=PATH`, or a path; one that exists as it stands is a path. */
+export function sourceOf(text: string): SourceSpec {
+  const [, split, path] = /^([\w-]+)=(.+)$/s.exec(text) ?? []
+  if (split === undefined || path === undefined || existsSync(text)) return { path: text }
+  return { path, split }
+}
+
+function addSourceOptions(command: Command): Command {
+  command
+    .argument('<source...>', 'path, glob, URL or split=PATH')
+    .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
+    .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
+    .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
+    .option('--config <file>', 'JSON file with options that are not given here')
+  return addRunOptions(command)
+}
+
+async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {
+  const { config } = command.opts<{ readonly config?: string }>()
+  if (config !== undefined) await applyConfig(command, config)
+  const { seed, ...rest } = command.opts<WorkflowOptions>()
+  const { labels, model, limit, threads } = rest
+  return {
+    sources: sources.map(sourceOf),
+    seed,
+    ...(labels !== undefined && { labels }),
+    ...(model !== undefined && { model }),
+    ...(limit !== undefined && { limit }),
+    ...(threads !== undefined && { threads }),
+  }
+}
+
+/** Checked here and not by the parser, since it may come from `--config`. */
+function requiredOption(command: Command, name: string, flag: string): string {
+  const value: unknown = command.getOptionValue(name)
+  if (typeof value === 'string' && value !== '') return value
+  throw new UsageError(`Expected ${command.name()} to be given ${flag}`)
+}
+
+async function runWorkflow<Options>(
+  command: Command,
+  load: LoadWorkflow<Options>,
+  options: Options,
+): Promise<void> {
+  const { json, quiet } = command.opts<{ readonly json?: true; readonly quiet?: true }>()
+  const workflow = await load()
+  const view = progressView(process.stderr, { quiet: quiet === true })
+  const { summary, text } = await underSignals({ bounded: true }, ({ signal }) =>
+    workflow(options, { signal, onProgress: view.update, note }).finally(view.close),
+  )
+  if (json) printJson(summary)
+  else print(text)
+}

@@ -1,0 +1,63 @@
+import type { Progress } from '../run.ts'
+
+/** Where rows come from. */
+export interface SourceSpec {
+  /** Path, glob or URL. */
+  readonly path: string
+  /** The split that all of its rows are in; also the prefix of their ids. */
+  readonly split?: string
+}
+
+/** Options that every workflow takes. */
+export interface WorkflowOptions {
+  /** Sources, read one after another. */
+  readonly sources: readonly SourceSpec[]
+  /** Pattern of labels and splits in the paths, for instance `{split}/{label}/{name}`. */
+  readonly labels?: string
+  /** An .onnx file for the embeddings, in place of the bundled model. */
+  readonly model?: string
+  /** Seed for whatever is random. */
+  readonly seed: number
+  /** Most items read. */
+  readonly limit?: number
+  /** Worker threads. */
+  readonly threads?: number
+}
+
+/** Options of `report` and `fit`. */
+export interface FolderOptions extends WorkflowOptions {
+  /** Folder to write. */
+  readonly out: string
+}
+
+/** Options of `score`. */
+export interface ScoreOptions extends WorkflowOptions {
+  /** Folder of fitted models. */
+  readonly models: string
+  /** File to write. */
+  readonly out: string
+}
+
+/** What a workflow is given to stop it and to follow it. */
+export interface WorkflowContext {
+  /** Aborts when it is to stop and publish nothing. */
+  readonly signal: AbortSignal
+  /** Shows how far it is. */
+  readonly onProgress: (progress: Progress) => void
+  /** Tells the user something, in one line. */
+  readonly note: (line: string) => void
+}
+
+/** What a workflow did. */
+export interface WorkflowResult {
+  /** For machines: printed by `--json`. */
+  readonly summary: object
+  /** For a person. */
+  readonly text: string
+}
+
+/** A workflow: `report`, `fit`, `score`. */
+export type Workflow<Options> = (
+  options: Options,
+  context: WorkflowContext,
+) => Promise<WorkflowResult>

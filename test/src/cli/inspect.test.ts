@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs'
+import { RecordBatch, Table, tableToIPC } from 'apache-arrow'
+import { describe, expect, it } from 'vitest'
+import { batchOf, binaryColumn, int64Column, textColumn } from '../../../src/batch.ts'
+import { tensorColumn } from '../../../src/tensor.ts'
+import { folderOf, millrace } from '../../helpers/command.ts'
+import { expectGolden } from '../../helpers/golden.ts'
+
+function batch(first: number, n: number): RecordBatch {
+  const rows = Array.from({ length: n }, (_, i) => first + i)
+  return batchOf([
+    textColumn(
+      'id',
+      rows.map((i) => `item ${String(i)}`),
+    ),
+    int64Column(
+      'size',
+      rows.map((i) => (i === 1 ? null : BigInt(i))),
+    ),
+    binaryColumn(
+      'image',
+      rows.map((i) => new Uint8Array(i)),
+    ),
+    tensorColumn(
+      'embedding',
+      [2, 5],
+      Float32Array.from({ length: 10 * n }, (_, i) => i / 2),
+    ),
+  ])
+}
+
+const table = new Table([batch(0, 3), batch(3, 4)])
+
+describe('millrace inspect', () => {
+  it.each(['file', 'stream'] as const)('shows an Arrow %s', async (kind) => {
+    const folder = folderOf({})
+    writeFileSync(`${folder}/rows.arrow`, tableToIPC(table, kind))
+    const args = ['inspect', 'rows.arrow', '--rows', '4']
+    const { code, stdout } = await millrace(args, { cwd: folder })
+    expect(code).toBe(0)
+    expectGolden(stdout, new URL(`golden/inspect-arrow-${kind}.txt`, import.meta.url))
+    const json = JSON.parse((await millrace([...args, '--json'], { cwd: folder })).stdout) as object
+    expect(json).toMatchObject({ format: `arrow ${kind}`, numRows: 7, rowGroups: [3, 4] })
+    expect(json).toHaveProperty('schema.0', { name: 'id', type: 'Utf8', nullable: true })
+    expect(json).toHaveProperty('head.3.size', 3)
+    expect(json).toHaveProperty('head.length', 4)
+  })
+
+  it('shows a model folder', async () => {
+    const manifest = {
+      ...{ format: 'millrace-model', formatVersion: 1, kind: 'pca', version: 1, rowsSeen: 90 },
+      parameters: { components: 2 },
+      arrays: { mean: { type: 'Float64', shape: [4], file: 'mean.arrow', sha256: 'x' } },
+      files: {},
+    }
+    const folder = folderOf({ 'model.json': JSON.stringify(manifest) })
+    const { code, stdout } = await millrace(['inspect', '.'], { cwd: folder })
+    expect([code, stdout]).toEqual([
+      0,
+      '.: model\n  kind        pca\n  version     1\n  rowsSeen    90\n  parameters  {"components":2}\n  arrays      {"mean":"Float64 [4]"}\n',
+    ])
+  })
+
+  it.each([
+    ['nothing', {}, 'rows', 1, 'Expected a file, got nothing at `rows`'],
+    [
+      'an empty file',
+      { rows: '' },
+      'rows',
+      2,
+      'Expected a Parquet file, an Arrow file or a model folder, got `rows`',
+    ],
+    [
+      'another file',
+      { rows: 'id,label\n1,2\n' },
+      'rows',
+      2,
+      'Expected a Parquet file, an Arrow file or a model folder, got `rows`',
+    ],
+    [
+      'a folder without a model',
+      {},
+      '.',
+      1,
+      'Expected a model folder, got one without a readable `model.json`',
+    ],
+    [
+      'another model',
+      { 'model.json': '{}' },
+      '.',
+      1,
+      'Expected a saved model, got another `model.json` in .',
+    ],
+  ])('refuses %s', async (_name, files, path, code, message) => {
+    const ended = await millrace(['inspect', path], { cwd: folderOf(files) })
+    expect([ended.code, ended.stdout]).toEqual([code, ''])
+    expect(ended.stderr).toContain(`error: ${message}`)
+  })
+
+  it('refuses a cut Arrow file', async () => {
+    const folder = folderOf({})
+    for (const kind of ['file', 'stream'] as const) {
+      const bytes = tableToIPC(table, kind)
+      writeFileSync(`${folder}/cut.arrow`, bytes.subarray(0, bytes.length - 700))
+      const ended = await millrace(['inspect', 'cut.arrow'], { cwd: folder })
+      expect([ended.code, ended.stdout]).toEqual([1, ''])
+      expect(ended.stderr).toContain(
+        `error: Expected an arrow ${kind}, got one that does not decode`,
+      )
+    }
+  })
+})
