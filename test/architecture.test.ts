@@ -23,6 +23,7 @@ const library = ['src', 'operators', 'connectors'].flatMap(files)
 /** What files in a folder may import, longest folder first. */
 const allowed: readonly (readonly [string, RegExp])[] = [
   ['src/cli/', /^(src|operators|connectors)\//],
+  ['src/workflows/', /^(src\/(?!cli\/)|operators\/|connectors\/)/],
   ['src/kernels/', /^src\/(kernels\/|worker\.ts|errors\.ts|options\.ts)/],
   ['src/models/', /^src\/(models\/|kernels\/|worker\.ts|errors\.ts|options\.ts)/],
   ['src/', /^src\/(?!cli\/)/],

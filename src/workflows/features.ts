@@ -9,7 +9,7 @@ import { reuse } from '../../operators/reuse.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow.ts'
 import { modelHash } from '../onnx-model.ts'
-import { withText } from './sources.ts'
+import { withText } from './items.ts'
 
 /** How pictures become numbers. */
 export interface FeatureSettings {
