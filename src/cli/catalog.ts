@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { builtFile } from './package.ts'
+import { builtFile } from '../package.ts'
 
 /** One operator or connector, as its doc comment and its options interface describe it. */
 export interface CatalogEntry {

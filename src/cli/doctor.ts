@@ -4,7 +4,7 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import { jsonOption } from './options.ts'
 import { byteSize, print, printJson, table } from './output.ts'
-import { packageVersion } from './package.ts'
+import { packageVersion } from '../package.ts'
 
 /** One thing that was looked at. */
 export interface Finding {

@@ -136,7 +136,7 @@ function plain(value: unknown, type: DataType): unknown {
 /** A list; of a long one its length and the first values. */
 function plainList(value: unknown, type: DataType): unknown {
   const values = [...(value as Iterable<unknown>)]
-  const of = (type.children)[0]?.type as DataType
+  const of = type.children[0]?.type as DataType
   const first = values.slice(0, 8).map((item) => plain(item, of))
   return values.length > 8 ? { length: values.length, first } : first
 }

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { failureOf } from './failure.ts'
-import { packageVersion } from './package.ts'
+import { packageVersion } from '../package.ts'
 
 /** A command: what it does, and the module that has the rest. */
 interface CommandSpec {
@@ -12,6 +12,9 @@ interface CommandSpec {
 }
 
 const commands: Readonly<Record<string, CommandSpec>> = {
+  report: { summary: 'report on a dataset', load: () => import('./report.ts') },
+  fit: { summary: 'fit models to a dataset', load: () => import('./fit.ts') },
+  score: { summary: 'score items by fitted models', load: () => import('./score.ts') },
   run: { summary: 'run a pipeline', load: () => import('./run.ts') },
   check: { summary: 'check the wiring of a pipeline', load: () => import('./check.ts') },
   explain: { summary: 'show the plan of a pipeline', load: () => import('./explain.ts') },

@@ -8,7 +8,7 @@ import { FlowError } from '../errors.ts'
 import { didYouMean, kindOf } from '../options.ts'
 import { flowsOf, type Job } from '../plan.ts'
 import { missingPackage } from './failure.ts'
-import { builtFile } from './package.ts'
+import { builtFile } from '../package.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Subpaths of RxJS; an alias holds for one specifier each. */

@@ -1,0 +1,28 @@
+import { flowOf } from '../flow.ts'
+import { run } from '../run.ts'
+import { featureHash, features } from './features.ts'
+import { countsText, itemCounts } from './item-counts.ts'
+import { itemsOf } from './items.ts'
+import { makeFolder } from './output-folder.ts'
+import { fittedScores, writeAbout } from './scores.ts'
+import type { FolderOptions, Workflow } from './workflow.ts'
+
+/** Fits the models that `score` uses and writes them to a folder. */
+export const fit: Workflow<FolderOptions> = async (options, { signal, onProgress }) => {
+  const { out, model, seed, threads } = options
+  const items = itemsOf(options)
+  const settings = model === undefined ? {} : { model }
+  const pictures = items.kind === 'pictures'
+  await makeFolder(out)
+  const rows = pictures ? await features(items.rows, settings) : items.rows
+  const ran = await run(flowOf(fittedScores(rows, out)), {
+    ...{ seed, signal, onProgress },
+    ...(threads !== undefined && { threads }),
+  })
+  await writeAbout(out, pictures ? await featureHash(settings) : null)
+  const counts = itemCounts(ran)
+  return {
+    summary: { ...counts, models: out, seconds: ran.seconds },
+    text: `${countsText(counts)}, models in ${out}`,
+  }
+}

@@ -1,0 +1,157 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { fromParquet } from '../../connectors/from-parquet.ts'
+import { toParquet } from '../../connectors/to-parquet.ts'
+import { duplicateGroups } from '../../operators/duplicate-groups.ts'
+import { duplicates } from '../../operators/duplicates.ts'
+import { type Flow, flowOf } from '../flow.ts'
+import type { PageSummary } from '../report/page-data.ts'
+import { reportPage } from '../report/report-page.ts'
+import { run, type RunSummary } from '../run.ts'
+import { featureColumns, featureHash, features } from './features.ts'
+import { GroupCounter } from './group-counter.ts'
+import { countsText, itemCounts } from './item-counts.ts'
+import { itemsOf } from './items.ts'
+import { LabelCounter } from './label-counter.ts'
+import { makeFolder } from './output-folder.ts'
+import { components, coordinates, fittedScores, writeAbout } from './scores.ts'
+import { versions } from './versions.ts'
+import type { FolderOptions, Workflow, WorkflowContext } from './workflow.ts'
+
+/** Columns of `items.parquet`. */
+const itemColumns = [
+  ...['id', 'label', 'split', 'width', 'height', 'channels', 'bytes'],
+  ...['exact_group', 'near_group', 'near_id', 'near_distance'],
+  ...['familiarity', 'familiarity_percentile', 'x', 'y'],
+]
+
+/** The files of a report. */
+function filesIn(out: string) {
+  return {
+    items: join(out, 'items.parquet'),
+    embeddings: join(out, 'embeddings.parquet'),
+    groups: join(out, 'groups.parquet'),
+    rejects: join(out, 'rejects.parquet'),
+    summary: join(out, 'summary.json'),
+    page: join(out, 'index.html'),
+    models: join(out, 'models'),
+  }
+}
+
+/**
+ * Reports on a dataset: what is duplicated, across which splits; what is familiar and what is rare; what is
+ * broken. Writes tables, models and a page to a folder; what an earlier report there computed is used again.
+ */
+export const report: Workflow<FolderOptions> = async (options, context) => {
+  const startedAt = new Date()
+  const started = performance.now()
+  const files = filesIn(options.out)
+  await makeFolder(files.models)
+  const { summary: ran, model_hash } = await writeTables(options, context)
+  await writeAbout(files.models, model_hash)
+  const tablesSeconds = seconds(started)
+  const summary: PageSummary & Record<string, unknown> = {
+    sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
+    ...itemCounts(ran),
+    ...(await counted(files)),
+    decoded: ran.operators.find(({ name }) => name === 'decode')?.rowsKept ?? 0,
+    startedAt: startedAt.toISOString(),
+    timings: { tables: tablesSeconds, total: tablesSeconds },
+    versions: versions(),
+    parameters: {
+      model: options.model ?? 'bundled MobileNetV2 1.4',
+      model_hash,
+      labels: options.labels ?? 'from folders',
+      seed: options.seed,
+      ...(options.limit !== undefined && { limit: options.limit }),
+      pcaComponents: components,
+    },
+  }
+  const page = await reportPage(
+    {
+      groups: fromParquet(files.groups, { idColumn: 'id' }),
+      items: fromParquet(files.items),
+      rejects: fromParquet(files.rejects),
+      thumbnails: () => thumbnails(files.embeddings),
+      summary,
+    },
+    { seed: options.seed },
+  )
+  await writeFile(files.page, page)
+  const total = seconds(started)
+  const done = {
+    ...summary,
+    timings: { tables: tablesSeconds, page: total - tablesSeconds, total },
+  }
+  await writeFile(files.summary, `${JSON.stringify(done, undefined, 2)}\n`)
+  return { summary: done, text: textOf(done, files.page) }
+}
+
+/** Runs everything up to the tables and models; returns what the run did. */
+async function writeTables(
+  options: FolderOptions,
+  { signal, onProgress }: WorkflowContext,
+): Promise<{ summary: RunSummary; model_hash: string | null }> {
+  const { model, seed, threads } = options
+  const files = filesIn(options.out)
+  const items = itemsOf(options)
+  const pictures = items.kind === 'pictures'
+  const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
+  const rows = pictures ? await features(items.rows, settings) : items.rows
+  const scored = flowOf(
+    fittedScores(rows, files.models).pipe(await duplicatesIn(rows), coordinates()),
+  )
+  const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
+  const present = (names: readonly string[]): string[] => names.filter((name) => there.has(name))
+  const job = {
+    items: scored.pipe(toParquet(files.items, { columns: present(itemColumns) })),
+    embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
+    groups: scored.pipe(duplicateGroups(), toParquet(files.groups)),
+  }
+  const summary = await run(job, {
+    ...{ seed, signal, onProgress, rejects: toParquet(files.rejects) },
+    ...(threads !== undefined && { threads }),
+  })
+  return { summary, model_hash: pictures ? await featureHash(settings) : null }
+}
+
+/** Duplicates by what the rows have: embeddings that came as they are may lack the hashes. */
+async function duplicatesIn(rows: Flow<RecordBatch>) {
+  const there = new Set((await rows.schema())?.fields.map(({ name }) => name))
+  return duplicates({
+    ...(!there.has('phash') && { phash: false }),
+    ...(!there.has('content_hash') && { contentHash: false }),
+  })
+}
+
+/** What the tables say of groups and labels. */
+async function counted(files: ReturnType<typeof filesIn>) {
+  const groups = new GroupCounter()
+  for await (const batch of fromParquet(files.groups, { columns: ['group', 'kind', 'split'] }))
+    groups.add(batch)
+  const labels = new LabelCounter()
+  for await (const batch of fromParquet(files.items)) labels.add(batch)
+  return { ...groups.counts(), ...labels.counts() }
+}
+
+async function* thumbnails(path: string): AsyncGenerator<RecordBatch> {
+  const rows = fromParquet(path)
+  const there = (await rows.schema())?.fields.some(({ name }) => name === 'thumbnail')
+  if (there) yield* fromParquet(path, { columns: ['id', 'thumbnail'] })
+}
+
+function textOf(summary: PageSummary, page: string): string {
+  const { exactGroups, nearGroups, leaks } = summary
+  const total = summary.timings['total'] ?? 0
+  return [
+    `${countsText(summary)} in ${total.toFixed(1)} s`,
+    `${String(exactGroups)} groups of exact copies, ${String(leaks.exact)} of them across splits`,
+    `${String(nearGroups)} groups of near duplicates, ${String(leaks.near)} of them across splits`,
+    `report: ${page}`,
+  ].join('\n')
+}
+
+function seconds(since: number): number {
+  return Math.round(performance.now() - since) / 1_000
+}

@@ -1,0 +1,37 @@
+import { toJsonl } from '../../connectors/to-jsonl.ts'
+import { toParquet } from '../../connectors/to-parquet.ts'
+import { flowOf } from '../flow.ts'
+import { run } from '../run.ts'
+import { featureHash, features } from './features.ts'
+import { countsText, itemCounts } from './item-counts.ts'
+import { itemsOf } from './items.ts'
+import { frozenScores, requireAbout } from './scores.ts'
+import type { ScoreOptions, Workflow } from './workflow.ts'
+
+const columns = [
+  ...['id', 'label', 'split', 'familiarity', 'familiarity_percentile'],
+  ...['near_id', 'near_distance'],
+]
+
+/** Scores items by fitted models: how familiar they are, and the nearest item of the fitted set. */
+export const score: Workflow<ScoreOptions> = async (options, { signal, onProgress }) => {
+  const { models, out, model, seed, threads } = options
+  const items = itemsOf(options)
+  const settings = model === undefined ? {} : { model }
+  const pictures = items.kind === 'pictures'
+  await requireAbout(models, pictures ? await featureHash(settings) : null)
+  const rows = pictures ? await features(items.rows, settings) : items.rows
+  const scored = frozenScores(rows, models)
+  const there = new Set((await scored.schema())?.fields.map((field) => field.name))
+  const written = { columns: columns.filter((name) => there.has(name)) }
+  const write = /\.jsonl$|^-$/.test(out) ? toJsonl(out, written) : toParquet(out, written)
+  const ran = await run(flowOf(scored.pipe(write)), {
+    ...{ seed, signal, onProgress },
+    ...(threads !== undefined && { threads }),
+  })
+  const counts = itemCounts(ran)
+  return {
+    summary: { ...counts, out, seconds: ran.seconds },
+    text: `${countsText(counts)}: ${out}`,
+  }
+}

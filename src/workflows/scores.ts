@@ -1,0 +1,116 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { gmm } from '../../operators/gmm.ts'
+import { neighbors } from '../../operators/neighbors.ts'
+import { pca } from '../../operators/pca.ts'
+import { column, float64Column, withColumns } from '../batch.ts'
+import { ConnectorError, DataError, OptionError } from '../errors.ts'
+import { type Flow, flowOf } from '../flow.ts'
+import { operate } from '../operate.ts'
+import { requireField, schemaWith } from '../schema.ts'
+import { tensorShape, tensorValues } from '../tensor.ts'
+
+/** Components that familiarity is estimated in. */
+export const components = 32
+
+/** The folders of the models in the folder that `report` and `fit` write. */
+function parts(models: string): { pca: string; gmm: string; neighbors: string; about: string } {
+  return {
+    pca: join(models, 'pca'),
+    gmm: join(models, 'gmm'),
+    neighbors: join(models, 'neighbors'),
+    about: join(models, 'about.json'),
+  }
+}
+
+/** Fits the models to all rows, saves them in `models`, and adds `pca`, the familiarity columns, `near_id` and `near_distance`. */
+export function fittedScores(rows: Flow<RecordBatch>, models: string): Flow<RecordBatch> {
+  const folder = parts(models)
+  return flowOf(
+    rows.pipe(
+      pca({ components, save: folder.pca }),
+      gmm({ save: folder.gmm }),
+      neighbors({ save: folder.neighbors }),
+    ),
+  )
+}
+
+/** Adds the same columns by the models in `models`, which stay as they are; neighbours are among the fitted rows. */
+export function frozenScores(rows: Flow<RecordBatch>, models: string): Flow<RecordBatch> {
+  const folder = parts(models)
+  return flowOf(
+    rows.pipe(
+      pca({ model: folder.pca }),
+      gmm({ model: folder.gmm }),
+      neighbors({ model: folder.neighbors }),
+    ),
+  )
+}
+
+/** What models know of the embeddings that they were fitted to. */
+interface AboutModels {
+  /** See `featureHash`; null for embeddings that came as they are. */
+  readonly model_hash: string | null
+}
+
+/** Notes which features the models in `models` are for. */
+export async function writeAbout(models: string, model_hash: string | null): Promise<void> {
+  await writeFile(parts(models).about, `${JSON.stringify({ model_hash })}\n`)
+}
+
+/**
+ * Checks that the models in `models` are for these features.
+ *
+ * @throws {ConnectorError} if there are no models
+ * @throws {DataError} if the folder is damaged
+ * @throws {OptionError} if they are for embeddings of another model
+ */
+export async function requireAbout(models: string, model_hash: string | null): Promise<void> {
+  const url = parts(models).about
+  const text = await readFile(url, 'utf8').catch((cause: unknown) => {
+    throw new ConnectorError(
+      `Expected \`${models}\` to be a folder of models that fit or report wrote, got no about.json in it`,
+      { url, retryable: false },
+      { cause },
+    )
+  })
+  if (parsed(text, url).model_hash === model_hash) return
+  throw new OptionError(
+    `Expected embeddings of the model that \`${models}\` was fitted to, got those of another; give the same --model`,
+  )
+}
+
+function parsed(text: string, url: string): AboutModels {
+  try {
+    return JSON.parse(text) as AboutModels
+  } catch (cause) {
+    throw new DataError(`Expected ${url} to be JSON`, { url }, { cause })
+  }
+}
+
+/** Adds `x` and `y`, the first two columns of the tensor `pca`; with one column `y` is 0. */
+export function coordinates() {
+  return operate<RecordBatch, RecordBatch>({
+    name: 'coordinates',
+    schema: (input) => {
+      requireField(input, 'pca', { owner: 'coordinates', kind: 'tensor' })
+      return schemaWith(
+        input,
+        ['x', 'y'].map((name) => float64Column(name, new Float64Array()).field),
+      )
+    },
+    start: () => ({
+      *next(batch) {
+        const width =
+          tensorShape(requireField(batch.schema, 'pca', { owner: 'coordinates' }))[0] ?? 1
+        const scores = tensorValues(column(batch, 'pca'))
+        const at = (index: number): Float64Array =>
+          Float64Array.from({ length: batch.numRows }, (_, row) =>
+            index < width ? (scores[row * width + index] ?? 0) : 0,
+          )
+        yield withColumns(batch, [float64Column('x', at(0)), float64Column('y', at(1))])
+      },
+    }),
+  })
+}
