@@ -65,8 +65,7 @@ export function pca(options: PcaColumnOptions = {}): MonoTypeOperatorFunction<Re
   }
 
   function fields(input: Field<FixedSizeList>, model: Pca | undefined): Field[] {
-    const type: FixedSizeList<DataType> = input.type
-    const { listSize, valueType } = type
+    const { listSize, valueType } = input.type as FixedSizeList<DataType>
     const kept = model ? model.components.rows : count(listSize)
     if (kept <= listSize) return [fixedShapeTensor(into, [kept], valueType)]
     throw new SchemaError(

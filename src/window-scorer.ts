@@ -6,7 +6,7 @@ import { sameKind } from './take-data.ts'
 /**
  * Scores rows at once and still independently of the batches they come in: each is computed at its
  * own place in a window of fixed size, the rest of which is zeros. The last bits of a matrix product
- * depend on its height.
+ * depend on its height: measured in float64, 7 rows alone differ from the same 7 among 256.
  */
 export class WindowScorer<M extends Model<unknown>> {
   /** Rows scored so far. */
