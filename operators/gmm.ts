@@ -1,0 +1,97 @@
+import { Field, Float64, type RecordBatch } from 'apache-arrow'
+import type { MonoTypeOperatorFunction } from 'rxjs'
+import { learned, learnedOptionNames, type LearnedOptions } from '../src/learned.ts'
+import { GaussianMixture, type GaussianMixtureOptions } from '../src/models/gaussian-mixture.ts'
+import { knownOptions, nonEmptyString } from '../src/options.ts'
+
+/** Options of {@link gmm}: those of the mixture, and those of every learned operator. */
+export interface GmmOptions
+  extends LearnedOptions<GaussianMixture>, Partial<Omit<GaussianMixtureOptions, 'seed'>> {
+  /**
+   * The tensor column whose density is estimated.
+   *
+   * @default 'pca'
+   */
+  readonly column?: string
+  /**
+   * The column of log densities that is added; that of percentiles is `<into>_percentile`.
+   *
+   * @default 'familiarity'
+   */
+  readonly into?: string
+  /**
+   * How many Gaussians.
+   *
+   * @default one per 20 rows fitted, at least 1 and at most 10
+   */
+  readonly components?: number
+}
+
+const mixtureNames = [
+  'covariance',
+  'tolerance',
+  'maxIterations',
+  'regularization',
+  'starts',
+] as const
+
+/**
+ * Says how familiar each row is: its log density under a mixture of Gaussians fitted to all of them.
+ *
+ * - Rows: n to n, in input order. In mode `fit` the first comes out after the last came in.
+ * - Columns: adds `into` (Float64, natural log density, higher is more familiar) and
+ *   `<into>_percentile` (Float64, percent of the learned rows at or below it); `online` adds
+ *   `<into>_model_rows` (Int64) too, the rows that the model had learned when it scored the row.
+ * - Nulls: a null is not learned, and its scores are null.
+ * - State: `fit` keeps the rows on disk; `online` holds `warmupRows` rows, then `windowRows`.
+ *
+ * @throws {OptionError} at the call, if an option is unknown or out of range
+ * @throws {SchemaError} at `schema()`, if `column` is no tensor of floats, or has another number of
+ *   values than the frozen `model`
+ * @throws {DataError} on the stream, if there are fewer rows than components, a value is not finite,
+ *   or a saved model is damaged
+ * @see GaussianMixture in src/models/gaussian-mixture.ts for the mathematics
+ * @example
+ * reduced$.pipe(gmm({ components: 10 })) // adds `familiarity`, `familiarity_percentile`
+ */
+export function gmm(options: GmmOptions = {}): MonoTypeOperatorFunction<RecordBatch> {
+  const own = ['column', 'into', 'components', ...mixtureNames]
+  knownOptions('gmm', options, [...own, ...learnedOptionNames])
+  const column = nonEmptyString('column', options.column ?? 'pca')
+  const into = nonEmptyString('into', options.into ?? 'familiarity')
+  const mixture = Object.fromEntries(
+    mixtureNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  ) as Partial<GaussianMixtureOptions>
+  // Checks the options of the mixture here, where they are given.
+  new GaussianMixture({ components: options.components ?? 1, ...mixture })
+
+  return learned<GaussianMixture>(
+    {
+      name: 'gmm',
+      column,
+      into,
+      kind: 'gaussian-mixture',
+      make: ({ rows, seed }) => {
+        const components = options.components ?? Math.min(10, Math.max(1, Math.floor(rows / 20)))
+        return new GaussianMixture({ ...mixture, components, seed })
+      },
+      fromState: (state) => GaussianMixture.fromState(state),
+      width: (model) => model.means.columns,
+      fields: () => [
+        new Field(into, new Float64(), true),
+        new Field(`${into}_percentile`, new Float64(), true),
+      ],
+      score: async (model, rows) => {
+        const { logDensity, percentile } = await model.apply(rows)
+        return [logDensity, percentile]
+      },
+      settings: {
+        column,
+        into,
+        ...mixture,
+        ...(options.components && { components: options.components }),
+      },
+    },
+    options,
+  )
+}
