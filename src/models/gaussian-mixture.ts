@@ -1,4 +1,4 @@
-import { maximize, momentsBehind } from './maximization.ts'
+import { maximize, momentsBehind, shrunk } from './maximization.ts'
 import { type GaussianMixtureOptions, mixtureOptions } from './mixture-options.ts'
 import { MixturePasses } from './mixture-passes.ts'
 import { type FittedMixture, fittedMixture, mixtureState, savedOptions } from './mixture-state.ts'
@@ -30,7 +30,7 @@ export interface MixtureScores {
 const recentScores = 4096
 /** Step size of window t of online EM: (t + delay)^−decay. */
 const decay = 0.6
-const delay = 8
+const delay = 4
 
 /**
  * A mixture of Gaussians fitted by expectation–maximisation: log p(x) = log Σ w·N(x; μ, Σ).
@@ -43,7 +43,7 @@ const delay = 8
  * - Percentiles: linear between 1,001 quantiles of the training scores (of a sample of 65,536 beyond
  *   so many rows; while learning online, of the latest 4,096).
  * - Numbers: squares are taken about the sample's mean, in float64.
- * - Online: stepwise EM. Each window moves the mean moments by (t + 8)^−0.6 towards its own.
+ * - Online: {@link GaussianMixture.beginOnline}, then stepwise EM: each window moves the mean moments by (t + 4)^−0.6, t = 0, 1, … towards its own.
  * - Fewer rows than components: an error. Fewer different rows: components of weight 0.
  *   Constant columns, identical rows: variance `regularization`.
  * - A value that is not finite: an error in `learn`; NaN for that row in `apply`.
@@ -107,7 +107,7 @@ export class GaussianMixture implements Model<MixtureScores> {
       meanLogDensity: NaN,
       quantiles: none,
       recent: none,
-      windows: 0,
+      windows: undefined,
     }
     return GaussianMixture.fromState(mixtureState(fitted, { ...mixture.#options }))
   }
@@ -180,14 +180,28 @@ export class GaussianMixture implements Model<MixtureScores> {
     return false
   }
 
+  /**
+   * Goes from a fit to online learning: each covariance is drawn towards their weighted mean, as if as
+   * many rows as there are columns had been seen of it. A short warm-up, which a full covariance fits
+   * too closely, would else score the rows that follow far too low.
+   */
+  beginOnline(): void {
+    const fitted = this.#need()
+    if (fitted.windows !== undefined) return
+    const parameters = shrunk(fitted.parameters, fitted.rows, fitted.parameters.center.length)
+    this.#fitted = { ...fitted, parameters, densities: undefined, windows: 0 }
+  }
+
   /** One step of stepwise EM, from a window of rows. */
   async learnOnline(window: Matrix): Promise<void> {
-    const fitted = this.#need()
-    const { center, covariance } = fitted.parameters
     requireFinite(window)
     if (window.rows === 0) return
+    this.beginOnline()
+    const fitted = this.#need()
+    const { windows = 0 } = fitted
+    const { center, covariance } = fitted.parameters
     const { regularization } = this.#options
-    const step = (fitted.windows + delay) ** -decay
+    const step = (windows + delay) ** -decay
     const moments = momentsBehind(fitted.parameters, regularization)
     const scores = [...(fitted.recent.length > 0 ? fitted.recent : fitted.quantiles)]
     const densities = await this.#densities()
@@ -207,7 +221,7 @@ export class GaussianMixture implements Model<MixtureScores> {
       rows: fitted.rows + window.rows,
       quantiles: quantilesOf(recent.slice()),
       recent,
-      windows: fitted.windows + 1,
+      windows: windows + 1,
     }
   }
 

@@ -37,6 +37,27 @@ export function maximize(
   return { covariance, center, weights, means, covariances }
 }
 
+/**
+ * The mixture with each covariance drawn towards their weighted mean, as if `prior` rows with that one
+ * had been seen beside the component's share of `rows`. What a small sample leaves open is filled in.
+ */
+export function shrunk(
+  parameters: MixtureParameters,
+  rows: number,
+  prior: number,
+): MixtureParameters {
+  const { weights, covariances } = parameters
+  const size = covariances.length / weights.length
+  const pooled = new Float64Array(size)
+  for (const [at, value] of covariances.entries())
+    pooled[at % size]! += value * weights[Math.floor(at / size)]!
+  const drawn = covariances.map((value, at) => {
+    const count = rows * weights[Math.floor(at / size)]!
+    return (count * value + prior * pooled[at % size]!) / (count + prior)
+  })
+  return { ...parameters, covariances: drawn }
+}
+
 /** The moments, per row, from which {@link maximize} makes this mixture. */
 export function momentsBehind(parameters: MixtureParameters, regularization: number): Moments {
   const { covariance, center, weights, means, covariances } = parameters

@@ -166,7 +166,7 @@ export class MixturePasses {
       meanLogDensity: this.#density / this.#rows,
       quantiles: quantilesOf(Float64Array.from(scores ?? [])),
       recent: new Float64Array(0),
-      windows: 0,
+      windows: undefined,
     }
   }
 

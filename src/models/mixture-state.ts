@@ -16,8 +16,8 @@ export interface FittedMixture {
   readonly quantiles: Float64Array
   /** Scores that the quantiles are of while learning online. */
   readonly recent: Float64Array
-  /** Windows learned online. */
-  readonly windows: number
+  /** Windows learned online; undefined before `beginOnline`. */
+  readonly windows: number | undefined
 }
 
 const kind = 'gaussian-mixture'
@@ -38,7 +38,7 @@ export function mixtureState(
     parameters: {
       options,
       meanLogDensity: Number.isNaN(meanLogDensity) ? null : meanLogDensity,
-      windows,
+      windows: windows ?? null,
     },
     arrays: {
       center: { shape: [d], values: center },
@@ -86,7 +86,7 @@ export function fittedMixture(
     meanLogDensity: typeof meanLogDensity === 'number' ? meanLogDensity : NaN,
     quantiles: float64Array(state, 'quantiles', [null]),
     recent: float64Array(state, 'recent', [null]),
-    windows: Number(windows),
+    windows: typeof windows === 'number' ? windows : undefined,
   }
 }
 

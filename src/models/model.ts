@@ -31,6 +31,8 @@ export interface Model<Out> {
   merge(other: this): Promise<void>
   /** Ends the pass; true: another one over the same rows is needed. */
   end(): Promise<boolean>
+  /** Goes from a fit to online learning, before the first window is scored; `learnOnline` does it where the caller did not. */
+  beginOnline?(): void
   /** Learns one window in a single step, after a fit. */
   learnOnline(window: Matrix): Promise<void>
   /** What the model says of each row. */
