@@ -64,26 +64,47 @@ function cellMeans({ data, width, height, channels }: Pixels): Float64Array {
     line.fill(0)
     for (let x = 0; x < width; x++) {
       const at = (y * width + x) * channels
-      const luma = channels === 1 ? value(data, at) : lumaAt(data, at)
-      for (const [cell, weight] of across[x] ?? []) line[cell] = value(line, cell) + weight * luma
+      addShares(line, across, x, channels === 1 ? value(data, at) : lumaAt(data, at))
     }
-    for (const [cell, weight] of down[y] ?? [])
+    for (let i = value(down.starts, y); i < value(down.starts, y + 1); i++) {
+      const row = value(down.cells, i) * side
+      const weight = value(down.weights, i)
       for (let x = 0; x < side; x++)
-        cells[cell * side + x] = value(cells, cell * side + x) + weight * value(line, x)
+        cells[row + x] = value(cells, row + x) + weight * value(line, x)
+    }
   }
   return cells
 }
 
-/** For each of `size` pixels the cells it overlaps, with the share of the cell that it covers. */
-function overlaps(size: number): (readonly [cell: number, weight: number])[][] {
-  return Array.from({ length: size }, (_, pixel) => {
+function addShares(line: Float64Array, shares: Overlaps, pixel: number, luma: number): void {
+  const end = value(shares.starts, pixel + 1)
+  for (let i = value(shares.starts, pixel); i < end; i++) {
+    const cell = value(shares.cells, i)
+    line[cell] = value(line, cell) + value(shares.weights, i) * luma
+  }
+}
+
+/** For each pixel the cells it overlaps, from `starts[pixel]` on, with the share of the cell that it covers. */
+interface Overlaps {
+  readonly starts: Int32Array
+  readonly cells: Int32Array
+  readonly weights: Float64Array
+}
+
+function overlaps(size: number): Overlaps {
+  const starts = new Int32Array(size + 1)
+  const cells: number[] = []
+  const weights: number[] = []
+  for (let pixel = 0; pixel < size; pixel++) {
     const from = (pixel * side) / size
     const to = ((pixel + 1) * side) / size
-    const out: [number, number][] = []
-    for (let cell = Math.floor(from); cell < Math.min(side, Math.ceil(to)); cell++)
-      out.push([cell, Math.min(to, cell + 1) - Math.max(from, cell)])
-    return out
-  })
+    for (let cell = Math.floor(from); cell < Math.min(side, Math.ceil(to)); cell++) {
+      cells.push(cell)
+      weights.push(Math.min(to, cell + 1) - Math.max(from, cell))
+    }
+    starts[pixel + 1] = cells.length
+  }
+  return { starts, cells: Int32Array.from(cells), weights: Float64Array.from(weights) }
 }
 
 function lumaAt(data: Uint8Array, at: number): number {
@@ -114,6 +135,6 @@ function transform(cells: Float64Array): Float64Array {
   return out
 }
 
-function value(values: Uint8Array | Float64Array, at: number): number {
+function value(values: Uint8Array | Int32Array | Float64Array, at: number): number {
   return values[at] ?? 0
 }
