@@ -1,5 +1,5 @@
 import { type Html, html } from './html.ts'
-import type { PageData } from './page-data.ts'
+import type { PageData, PageSummary } from './page-data.ts'
 import { count, plural, seconds } from './words.ts'
 
 /** The head of the page: what was read, and the counts, each with what to do about it. */
@@ -36,82 +36,73 @@ export function overview(data: PageData, names: readonly string[]): Html {
 function itemTiles({ summary }: PageData): Html[] {
   const { items, rejects, ignored } = summary
   return [
-    tile('items', { href: '#map', number: count(items), name: items === 1 ? 'item' : 'items' }, [
-      'Read and described, one row each in items.parquet.',
-    ]),
+    tile('#map', items, ['item', 'items'], 'Read and described, one row each in items.parquet.'),
     tile(
-      'rejects',
-      { href: '#rejects', number: count(rejects), name: rejects === 1 ? 'reject' : 'rejects' },
-      [
-        rejects > 0
-          ? 'Could not be read. Look at the reasons; repair or remove them.'
-          : 'Everything could be read. Nothing to do.',
-      ],
+      '#rejects',
+      rejects,
+      ['reject', 'rejects'],
+      rejects > 0
+        ? 'Could not be read. Look at the reasons; repair or remove them.'
+        : 'Everything could be read. Nothing to do.',
     ),
-    tile('ignored', { href: '#made', number: count(ignored), name: 'ignored' }, [
+    tile(
+      '#made',
+      ignored,
+      ['ignored', 'ignored'],
       ignored > 0
         ? 'Files that are no pictures. Nothing to do, unless some should be.'
         : 'Every file is a picture. Nothing to do.',
-    ]),
+    ),
   ]
 }
 
 function groupTiles({ summary, exact }: PageData): Html[] {
   const { exactGroups, nearGroups, leaks } = summary
-  const copies = exact.members - exact.total
-  const leaking = leaks.exact + leaks.near > 0
+  const copies = plural(exact.members - exact.total, 'copy', 'copies')
   return [
     tile(
-      'exact',
-      {
-        href: '#exact',
-        number: count(exactGroups),
-        name: exactGroups === 1 ? 'exact group' : 'exact groups',
-      },
-      [
-        exactGroups > 0
-          ? `Files with equal bytes. Keep the marked one of each; ${plural(copies, 'copy', 'copies')} can go.`
-          : 'No two files are equal. Nothing to do.',
-      ],
+      '#exact',
+      exactGroups,
+      ['exact group', 'exact groups'],
+      exactGroups > 0
+        ? `Files with equal bytes. Keep the marked one of each; ${copies} can go.`
+        : 'No two files are equal. Nothing to do.',
     ),
     tile(
-      'near',
-      {
-        href: '#near',
-        number: count(nearGroups),
-        name: nearGroups === 1 ? 'near group' : 'near groups',
-      },
-      [
-        nearGroups > 0
-          ? 'Pictures that look alike. Look at each; keep one where they show the same.'
-          : 'No pictures look alike. Nothing to do.',
-      ],
+      '#near',
+      nearGroups,
+      ['near group', 'near groups'],
+      nearGroups > 0
+        ? 'Pictures that look alike. Look at each; keep one where they show the same.'
+        : 'No pictures look alike. Nothing to do.',
     ),
-    tile(
-      leaking ? 'leaks alarm' : 'leaks',
-      leaking
-        ? {
-            href: '#duplicates',
-            number: `${count(leaks.exact)} + ${count(leaks.near)}`,
-            name: 'leaks',
-          }
-        : { href: '#duplicates', number: '0', name: 'leaks' },
-      leaking
-        ? [
-            'Exact and near groups that span splits. Remove one side before you train, or tests will flatter the model.',
-          ]
-        : ['No group spans several splits. Nothing to do.'],
-    ),
+    leaks.exact + leaks.near > 0
+      ? leakTile(leaks)
+      : tile('#duplicates', 0, ['leak', 'leaks'], 'No group spans several splits. Nothing to do.'),
   ]
 }
 
+function leakTile({ exact, near }: PageSummary['leaks']): Html {
+  return html`<li class="alarm">
+    <a href="#duplicates"
+      ><b>${count(exact)}</b> exact and <b>${count(near)}</b> near
+      ${near === 1 ? 'leak' : 'leaks'}</a
+    >
+    <p>
+      Groups that span splits; exact copies count in their near group too. Remove one side before
+      you train, or tests will flatter the model.
+    </p>
+  </li>`
+}
+
 function tile(
-  kind: string,
-  { href, number, name }: { href: string; number: string; name: string },
-  words: readonly string[],
+  href: string,
+  number: number,
+  [one, many]: readonly [string, string],
+  words: string,
 ): Html {
-  return html`<li class="${kind}">
-    <a href="${href}"><b>${number}</b> ${name}</a>
+  return html`<li>
+    <a href="${href}"><b>${count(number)}</b> ${number === 1 ? one : many}</a>
     <p>${words}</p>
   </li>`
 }

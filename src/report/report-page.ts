@@ -2,7 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { column } from '../batch.ts'
 import { OptionError } from '../errors.ts'
 import { knownOptions, positiveInteger, wholeNumber } from '../options.ts'
-import type { PageChoice, PageSummary } from './page-data.ts'
+import type { PageChoice, PageData, PageSummary } from './page-data.ts'
 import { PageSelection, shownItems } from './page-selection.ts'
 import { PictureBudget } from './picture-budget.ts'
 import { renderPage } from './render-page.ts'
@@ -38,9 +38,6 @@ export interface ReportPageOptions {
   readonly maxBytes?: number
 }
 
-/** Room for the sentence about pictures that were left out. */
-const slackBytes = 1000
-
 /**
  * Makes the page that a person reads, `index.html`, of tables of any size.
  *
@@ -64,15 +61,24 @@ export async function reportPage(
   for await (const batch of tables.rejects) selection.addRejects(batch)
 
   const page = { ...selection.finish(), summary: tables.summary }
-  const bare = renderPage({ ...page, pictures: new Map(), picturesDropped: 0 })
-  const bareBytes = Buffer.byteLength(bare) + slackBytes
-  if (bareBytes > maxBytes)
+  const ids = new Set(pictureOrder(page))
+  const textBytes = Buffer.byteLength(renderPage(withoutPictures(page, ids)))
+  if (textBytes > maxBytes)
     throw new OptionError(
-      `Expected option \`maxBytes\` to be at least ${String(bareBytes)} for this page, got \`${String(maxBytes)}\` (number)`,
+      `Expected option \`maxBytes\` to be at least ${String(textBytes)} for this page, got \`${String(maxBytes)}\` (number)`,
     )
-  const budget = new PictureBudget(pictureOrder(page), maxBytes - bareBytes)
+  const budget = new PictureBudget(ids, maxBytes - textBytes)
   for await (const batch of tables.thumbnails(budget.wanted)) addPictures(budget, batch)
   return renderPage({ ...page, pictures: budget.pictures(), picturesDropped: budget.dropped })
+}
+
+/** The page at its longest but for the pictures' bytes: every element for one, and the sentence about those left out. */
+function withoutPictures(
+  page: PageChoice & Pick<PageData, 'summary'>,
+  ids: ReadonlySet<string>,
+): PageData {
+  const pictures = new Map([...ids].map((id) => [id, new Uint8Array(0)]))
+  return { ...page, pictures, picturesDropped: Number.MAX_SAFE_INTEGER }
 }
 
 function* pictureOrder(choice: PageChoice): Generator<string> {

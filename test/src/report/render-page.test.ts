@@ -71,7 +71,7 @@ describe('renderPage', () => {
     {
       name: 'leaks',
       data: { summary: summaryOf({ leaks: { exact: 1, near: 1200 } }) },
-      expected: '1 + 1,200 leaks Exact and near groups that span splits.',
+      expected: '1 exact and 1,200 near leaks Groups that span splits;',
     },
     {
       name: 'a whole map',
