@@ -1,4 +1,4 @@
-import { type RecordBatch, Schema } from 'apache-arrow'
+import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch.ts'
 import { SchemaError } from '../src/errors.ts'
@@ -18,7 +18,7 @@ import {
   type ParquetState,
   ParquetWriter,
 } from '../src/parquet/parquet-writer.ts'
-import { requireField } from '../src/schema.ts'
+import { selectedSchema } from '../src/selected-schema.ts'
 import { sink, type Writer, type WriteSummary } from '../src/sink.ts'
 
 /** Options of {@link toParquet}. */
@@ -100,7 +100,7 @@ export function toParquet(
       name,
       guarantee: 'exactly-once',
       open: () => open(path, { columns, layout, input }),
-      schema: (schema) => written(schema, columns),
+      schema: (schema) => selectedSchema(schema, columns, name),
       memoryBytes: 3 * layout.rowGroupBytes,
       settings: { path, ...layout },
       ...(columns && { columns }),
@@ -127,7 +127,7 @@ async function open(
 
   async function emptySchema(): Promise<Schema> {
     const schema = await input.schema()
-    if (schema) return written(schema, columns)
+    if (schema) return selectedSchema(schema, columns, name)
     throw new SchemaError(
       `Expected rows for ${path}, or a flow that knows its schema, got neither; see \`declare\``,
       { column: '' },
@@ -158,10 +158,4 @@ async function open(
       await (committed ? file.close() : file.discard())
     },
   }
-}
-
-function written(schema: Schema, columns: readonly string[] | undefined): Schema {
-  if (!columns) return schema
-  const fields = columns.map((column) => requireField(schema, column, { owner: name }))
-  return new Schema(fields, schema.metadata)
 }

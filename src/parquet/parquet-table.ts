@@ -5,8 +5,7 @@ import type { Context } from '../context.ts'
 import { DataError, SchemaError } from '../errors.ts'
 import { idColumn, idField, type IdOrigin } from '../item-ids.ts'
 import { didYouMean } from '../options.ts'
-import { requireSameColumns } from '../same-columns.ts'
-import { schemaWithoutHeavy } from '../schema.ts'
+import { differentSchemas, schemaWithoutHeavy } from '../schema.ts'
 import type { RowGroup } from './footer.ts'
 import { ParquetFile } from './parquet-file.ts'
 import type { ParquetThread } from './parquet-thread.ts'
@@ -96,7 +95,8 @@ export class ParquetTable {
 
   /** Throws {@link SchemaError} unless the columns are those of `first`, the first file's schema. */
   mustMatch(first: Schema): void {
-    requireSameColumns(this.schema, first, this.#ids.url)
+    const different = differentSchemas(first, this.schema, `fromParquet at ${this.#ids.url}`)
+    if (different) throw different
   }
 
   /** The rows from `from` on, as batches of `schema`, each with the place after it. */

@@ -8,7 +8,7 @@ import {
 } from 'apache-arrow'
 import { batchOf, columnsOf, concat, rowBytes } from '../batch.ts'
 import { OutputFile, type OutputState } from '../output-file.ts'
-import { requireSameColumns } from '../same-columns.ts'
+import { differentSchemas } from '../schema.ts'
 import { encodeFooter, movedGroup, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
 import { ParquetThread } from './parquet-thread.ts'
@@ -137,7 +137,8 @@ export class ParquetWriter {
 
   #conforming(batch: RecordBatch): RecordBatch {
     this.#schema ??= batch.schema
-    requireSameColumns(batch.schema, this.#schema, 'a later batch')
+    const different = differentSchemas(this.#schema, batch.schema, 'toParquet')
+    if (different) throw different
     return batchOf(columnsOf(batch), this.#schema)
   }
 

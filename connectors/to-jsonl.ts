@@ -1,0 +1,143 @@
+import type { DataType, RecordBatch } from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { columnsOf, select } from '../src/batch.ts'
+import { ConnectorError } from '../src/errors.ts'
+import { jsonOf } from '../src/json-value.ts'
+import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
+import { OutputFile, type OutputState } from '../src/output-file.ts'
+import { selectedSchema } from '../src/selected-schema.ts'
+import { sink, type Writer, type WriteSummary } from '../src/sink.ts'
+
+/** Options of {@link toJsonl}. */
+export interface ToJsonlOptions {
+  /**
+   * Columns to write, in this order.
+   *
+   * @default all but the heavy ones
+   */
+  readonly columns?: readonly string[]
+}
+
+const name = 'toJsonl'
+
+/** Characters that are written at once. */
+const chunkLength = 1_048_576
+
+interface JsonlState extends OutputState {
+  readonly rows: number
+}
+
+/**
+ * Writes one JSON object per row and line, to the file at `path` or, for `-`, to standard output; answers with a receipt.
+ *
+ * - Order: as the rows come.
+ * - Delivery: exactly once to a file, which has its name when it is complete and synced; before that it is a hidden
+ *   `.tmp` beside it, which an error or an early end removes, unless a checkpoint needs it. At least once to standard output.
+ * - Columns: integers beyond 2^53 − 1 and decimals are text, NaN and infinities null, bytes base64, dates and
+ *   timestamps ISO 8601 to the millisecond, lists and tensors lists, structs and maps objects.
+ * - Memory: the text of a batch, at most a mebibyte and a row.
+ *
+ * @throws {OptionError} at the call, for an option it does not know
+ * @throws {ConnectorError} on the stream, if the output cannot be written
+ * @example
+ * await lastValueFrom(flow.pipe(toJsonl('scores.jsonl'))) // => { sink: 'toJsonl', rows: 314, … }
+ */
+export function toJsonl(
+  path: string,
+  options: ToJsonlOptions = {},
+): OperatorFunction<RecordBatch, WriteSummary> {
+  nonEmptyString('path', path)
+  knownOptions(name, options, ['columns'])
+  const columns = options.columns && columnList('columns', options.columns)
+
+  return sink<JsonlState>({
+    name,
+    guarantee: path === '-' ? 'at-least-once' : 'exactly-once',
+    open: () => (path === '-' ? toStdout(columns) : toFile(path, columns)),
+    schema: (schema) => selectedSchema(schema, columns, name),
+    settings: { path },
+    ...(columns && { columns }),
+  })
+}
+
+async function toFile(
+  path: string,
+  columns: readonly string[] | undefined,
+): Promise<Writer<JsonlState>> {
+  let file = await OutputFile.create(path)
+  const staged = new Set<string>()
+  let committed = false
+  let rows = 0
+  return {
+    async write(batch) {
+      for (const text of lines(batch, columns)) await file.append(Buffer.from(text))
+      rows += batch.numRows
+    },
+    async stage() {
+      const state = { ...(await file.stage()), rows }
+      staged.add(state.temporary)
+      return state
+    },
+    async commit(state) {
+      committed = true
+      if (staged.has(state.temporary)) return
+      await file.discard()
+      file = await OutputFile.resume(path, state)
+      rows = state.rows
+    },
+    async finish() {
+      await file.publish()
+      return { sink: name, location: path, rows, bytes: file.bytes, files: 1 }
+    },
+    abort: () => (committed ? file.close() : file.discard()),
+  }
+}
+
+function toStdout(columns: readonly string[] | undefined): Writer<JsonlState> {
+  let rows = 0
+  let bytes = 0
+  return {
+    async write(batch) {
+      for (const text of lines(batch, columns)) {
+        const chunk = Buffer.from(text)
+        await print(chunk)
+        bytes += chunk.length
+      }
+      rows += batch.numRows
+    },
+    finish: () => ({ sink: name, location: '-', rows, bytes, files: 0 }),
+    abort: () => undefined,
+  }
+}
+
+/** Waits until the reader has taken what was written, which is the backpressure of a pipe. */
+function print(chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(chunk, (cause) => {
+      if (!cause) resolve()
+      else {
+        const message = `Expected to write to standard output, got ${cause.message}`
+        reject(new ConnectorError(message, { url: '-', retryable: false }, { cause }))
+      }
+    })
+  })
+}
+
+/** The rows as text, in pieces. */
+function* lines(batch: RecordBatch, chosen: readonly string[] | undefined): Generator<string> {
+  const columns = columnsOf(chosen ? select(batch, chosen) : batch).map(({ field, vector }) => ({
+    key: field.name,
+    vector,
+    json: jsonOf(field.type as DataType),
+  }))
+  let text = ''
+  for (let row = 0; row < batch.numRows; row++) {
+    const object: Record<string, unknown> = {}
+    for (const { key, vector, json } of columns) object[key] = json(vector.get(row))
+    text += `${JSON.stringify(object)}\n`
+    if (text.length < chunkLength) continue
+    yield text
+    text = ''
+  }
+  if (text !== '') yield text
+}
