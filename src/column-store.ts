@@ -28,9 +28,8 @@ export class TableFlow extends Flow<RecordBatch> {
   readonly table: MakeTable
 
   constructor(make: MakeTable, info: FlowInfo) {
-    const table = sharedTable(make)
-    super((context) => readOut(table, context), info)
-    this.table = table
+    super((context) => readOut(this.table, context), info)
+    this.table = sharedTable(this, make)
   }
 }
 
@@ -85,6 +84,7 @@ export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBat
         name,
         role: 'operator',
         inputs: [input],
+        reads,
         schema: ([first]) => schema(first as Schema),
         settings: {
           ...settings,

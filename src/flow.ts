@@ -31,6 +31,8 @@ export interface FlowInfo {
   readonly role: 'source' | 'operator' | 'sink' | 'foreign'
   /** Most bytes held in its queues and state, as far as it is known before the run. */
   readonly memoryBytes?: number
+  /** Heavy columns that it reads, or, of a sink, writes. */
+  readonly reads?: readonly string[]
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
   /** Options worth showing in a plan. */

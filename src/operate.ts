@@ -83,6 +83,7 @@ export function operate<T, R>(
         name,
         role: 'operator',
         inputs: [input],
+        reads: spec.reads ?? [],
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(settings && { settings }),

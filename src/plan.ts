@@ -58,3 +58,16 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value ?? 0)
   return prototype === Object.prototype || prototype === null
 }
+
+/** For each part of the plans of `flows`: the heavy columns that the parts behind it read. */
+export function heavyWanted(
+  flows: readonly Flow<unknown>[],
+): ReadonlyMap<Flow<unknown>, ReadonlySet<string>> {
+  const parts = partsOf(flows)
+  const wanted = new Map(parts.map((part) => [part, new Set<string>()]))
+  for (const part of [...parts].reverse())
+    for (const input of part.info.inputs ?? [])
+      for (const name of [...(wanted.get(part) ?? []), ...(part.info.reads ?? [])])
+        wanted.get(input)?.add(name)
+  return wanted
+}

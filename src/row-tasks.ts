@@ -60,6 +60,7 @@ export class TaskFlow extends Flow<RecordBatch> {
       name: spec.name,
       role: 'operator',
       inputs: [previous],
+      reads: spec.reads,
       schema: async ([input]) =>
         schemaWith(input as Schema, await checkedFields(spec, input as Schema)),
       settings: spec.options,

@@ -47,6 +47,8 @@ export class Run {
   readonly counts = new Map<string, Counts>()
   /** Keys of the operators that read their input to its end: their counts add up. */
   readonly settled = new Set<string>()
+  /** Heavy columns that are read behind each part of the plan. */
+  readonly wanted: ReadonlyMap<object, ReadonlySet<string>>
   readonly #spillDir: string
   readonly #restored: ReadonlyMap<string, unknown>
   readonly #keys = new Map<object, string>()
@@ -56,7 +58,11 @@ export class Run {
   #requested = new Set<() => void>()
   #draining = false
 
-  constructor(settings: RunSettings = {}) {
+  constructor(
+    settings: RunSettings = {},
+    wanted: ReadonlyMap<object, ReadonlySet<string>> = new Map(),
+  ) {
+    this.wanted = wanted
     this.seed = settings.seed ?? 0
     this.threads = settings.threads
     this.#spillDir = settings.spillDir ?? tmpdir()

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import { Barrier, Rejects } from './control.ts'
 import { type Flow, flowOf } from './flow.ts'
 import { knownOptions, numberBetween, positiveInteger, wholeNumber } from './options.ts'
-import { flowsOf, type Job } from './plan.ts'
+import { flowsOf, heavyWanted, type Job } from './plan.ts'
 import { RejectLog } from './reject-log.ts'
 import { Run, type RunSettings } from './run-state.ts'
 import type { WriteSummary } from './sink.ts'
@@ -93,7 +93,7 @@ const closingMs = 10_000
 export async function run(job: Job, options: RunOptions = {}): Promise<RunSummary> {
   const flows = flowsOf(job).map(({ flow }) => flow)
   const { maxRatio, progressMs } = checked(options)
-  const state = new Run(options)
+  const state = new Run(options, heavyWanted(flows))
   const tally = new Tally(state, flows)
   const rejects = new RejectLog({
     flows: flows.length,

@@ -19,9 +19,9 @@ interface Shared {
 
 /**
  * Makes a table once for all who read it in a run: the first reader makes it, the others wait. Rejects go to
- * the first alone, barriers to all. Heavy columns are those that the first reader wants.
+ * the first alone, barriers to all. It has the heavy columns that anything behind `part` in the run's plan reads.
  */
-export function sharedTable(make: MakeTable): MakeTable {
+export function sharedTable(part: object, make: MakeTable): MakeTable {
   const made = new WeakMap<Run, Shared>()
   return async function* (context) {
     const { run } = context
@@ -31,7 +31,7 @@ export function sharedTable(make: MakeTable): MakeTable {
     const shared: Shared = { barriers: [], waiting: 0, handed: [], bell: new Deferred() }
     made.set(run, shared)
     try {
-      const making = make(context)
+      const making = make(forAll(context, run.wanted.get(part)))
       for (;;) {
         const { done, value } = await making.next()
         if (done) {
@@ -51,6 +51,11 @@ export function sharedTable(make: MakeTable): MakeTable {
       ring(shared)
     }
   }
+}
+
+function forAll(context: Context, wanted: ReadonlySet<string> | undefined): Context {
+  const { columns } = context
+  return columns && wanted ? { ...context, columns: new Set([...columns, ...wanted]) } : context
 }
 
 /** Wakes the readers that wait, and lets them wait again. */

@@ -75,6 +75,7 @@ export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBat
         name,
         role: 'sink',
         inputs: [rows],
+        reads: spec.columns ?? [],
         guarantee,
         schema: ([first]) => {
           const carried = schemaWithoutHeavy(first as Schema, columns)
