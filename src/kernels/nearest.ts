@@ -14,6 +14,8 @@ export interface NearestMessage {
   readonly itemOffset: number
   /** Number of the first row of `queries`, if an item of the same number is the row itself and does not count. */
   readonly queryOffset?: number
+  /** Whether only items of lower numbers than the query's own count; needs `queryOffset`. */
+  readonly earlierOnly?: boolean
   /** Neighbours wanted per row. */
   readonly k: number
   /** How far apart two rows are. */
@@ -150,9 +152,11 @@ class BlockSearch {
 
   /** Puts an item among the query's neighbours if it is near enough and not there yet. */
   #offer(query: number, item: number): void {
-    const { k, columns, metric, itemOffset, queryOffset, distances, rows } = this.#message
+    const { k, columns, metric, itemOffset, queryOffset, earlierOnly } = this.#message
+    const { distances, rows } = this.#message
     const row = itemOffset + item
-    if (queryOffset !== undefined && row === queryOffset + query) return
+    const own = queryOffset === undefined ? Infinity : queryOffset + query
+    if (row === own || (earlierOnly === true && row > own)) return
     const a = { values: this.#message.queries, from: query * columns }
     const b = { values: this.#message.items, from: item * columns }
     const measured = distance(metric, a, b, columns)

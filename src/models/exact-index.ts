@@ -2,10 +2,9 @@ import { DataError } from '../errors.ts'
 import type { Metric } from '../kernels/distance.ts'
 import { kernel } from '../kernels/kernel.ts'
 import { type Matrix, type ModelState, requireState } from './model.ts'
-import { IndexKeys, indexRows, savedIndex } from './index-rows.ts'
+import { indexKind, IndexKeys, indexRows, savedIndex } from './index-rows.ts'
 import type { Matches, NeighborIndex } from './neighbor-index.ts'
 
-const kind = 'exact-index'
 const version = 1
 /** Rows that a search compares with at a time. */
 const blockRows = 16_384
@@ -15,7 +14,7 @@ const blockRows = 16_384
  * earlier row. Holds the rows: 4 bytes per value. A search costs 2 · rows · columns operations per query.
  */
 export class ExactIndex implements NeighborIndex {
-  readonly kind = kind
+  readonly kind = 'exact'
   readonly metric: Metric
   readonly columns: number
   readonly #keys = new IndexKeys()
@@ -29,7 +28,7 @@ export class ExactIndex implements NeighborIndex {
 
   /** The index that was saved. */
   static restore(state: ModelState): ExactIndex {
-    requireState(state, kind, version)
+    requireState(state, indexKind, version)
     const { metric, columns, keys } = savedIndex(state)
     const index = new ExactIndex(metric, columns)
     const values = state.arrays['rows']?.values
@@ -88,9 +87,9 @@ export class ExactIndex implements NeighborIndex {
     const { columns, metric, numRows } = this
     const values = this.#values.slice(0, numRows * columns)
     return Promise.resolve({
-      kind,
+      kind: indexKind,
       version,
-      parameters: { metric, columns },
+      parameters: { index: 'exact', metric, columns },
       arrays: {
         rows: { shape: [numRows, columns], values },
         keys: { shape: [numRows], values: [...this.#keys.all] },

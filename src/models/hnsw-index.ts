@@ -6,11 +6,10 @@ import type { Metric } from '../kernels/distance.ts'
 import { WorkerThread } from '../worker.ts'
 import { requireKeys } from './exact-index.ts'
 import type { HnswMethods } from './hnsw-worker.ts'
-import { IndexKeys, indexRows, savedIndex } from './index-rows.ts'
+import { indexKind, IndexKeys, indexRows, savedIndex } from './index-rows.ts'
 import { type Matrix, type ModelState, requireState } from './model.ts'
 import type { Matches, NeighborIndex } from './neighbor-index.ts'
 
-const kind = 'hnsw-index'
 const version = 1
 
 /**
@@ -21,7 +20,7 @@ const version = 1
  * A zero row has no direction: under `cosine` its distances are 1, as in the exact index.
  */
 export class HnswIndex implements NeighborIndex {
-  readonly kind = kind
+  readonly kind = 'hnsw'
   readonly metric: Metric
   readonly columns: number
   readonly #keys = new IndexKeys()
@@ -41,7 +40,7 @@ export class HnswIndex implements NeighborIndex {
    * usearch ends the process with a segmentation fault on a damaged file.
    */
   static async restore(state: ModelState): Promise<HnswIndex> {
-    requireState(state, kind, version)
+    requireState(state, indexKind, version)
     const url = state.origin ?? 'memory'
     const { metric, columns, keys } = savedIndex(state)
     const path = state.files?.['index.usearch']
@@ -99,9 +98,9 @@ export class HnswIndex implements NeighborIndex {
     await this.#worker.call('save', { path })
     const { metric, columns, numRows } = this
     return {
-      kind,
+      kind: indexKind,
       version,
-      parameters: { metric, columns },
+      parameters: { index: 'hnsw', metric, columns },
       arrays: { keys: { shape: [numRows], values: [...this.#keys.all] } },
       files: { 'index.usearch': path },
       rowsSeen: numRows,

@@ -2,6 +2,9 @@ import { DataError } from '../errors.ts'
 import type { Metric } from '../kernels/distance.ts'
 import type { Matrix, ModelState } from './model.ts'
 
+/** What both kinds of index are saved as. */
+export const indexKind = 'neighbor-index'
+
 /** The keys of an index, in the order of insertion, each once. */
 export class IndexKeys {
   readonly #keys: string[] = []

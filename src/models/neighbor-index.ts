@@ -2,6 +2,11 @@ import type { Metric } from '../kernels/distance.ts'
 import type { Matrix, ModelState } from './model.ts'
 import { ExactIndex } from './exact-index.ts'
 import { HnswIndex } from './hnsw-index.ts'
+import { indexKind } from './index-rows.ts'
+import { loadModel, saveModel } from './save.ts'
+
+/** Kinds of index: compare with every row, or follow a graph of near rows (approximate). */
+export type IndexKind = 'exact' | 'hnsw'
 
 /** What a search found. */
 export interface Matches {
@@ -18,8 +23,8 @@ export interface Matches {
  * indexes merge by inserting the rows of one into the other.
  */
 export interface NeighborIndex {
-  /** `exact-index` or `hnsw-index`. */
-  readonly kind: string
+  /** Which of the two it is. */
+  readonly kind: IndexKind
   /** How far apart rows are. */
   readonly metric: Metric
   /** Length of a row. */
@@ -40,9 +45,6 @@ export interface NeighborIndex {
   close(): Promise<void>
 }
 
-/** Kinds of index: compare with every row, or follow a graph of near rows (approximate). */
-export type IndexKind = 'exact' | 'hnsw'
-
 /** An empty index. */
 export function neighborIndex(kind: IndexKind, metric: Metric, columns: number): NeighborIndex {
   return kind === 'exact' ? new ExactIndex(metric, columns) : new HnswIndex(metric, columns)
@@ -54,5 +56,15 @@ export function neighborIndex(kind: IndexKind, metric: Metric, columns: number):
  * @throws {DataError} if the state is not that of an index
  */
 export async function restoreIndex(state: ModelState): Promise<NeighborIndex> {
-  return state.kind === 'hnsw-index' ? HnswIndex.restore(state) : ExactIndex.restore(state)
+  return state.parameters['index'] === 'hnsw' ? HnswIndex.restore(state) : ExactIndex.restore(state)
+}
+
+/** Loads an index from the folder that `saveModel` wrote, with all checksums checked. */
+export async function loadIndex(folder: string): Promise<NeighborIndex> {
+  return restoreIndex(await loadModel(folder, indexKind))
+}
+
+/** Saves an index as a folder. */
+export async function saveIndex(folder: string, index: NeighborIndex): Promise<void> {
+  await saveModel(folder, await index.state())
 }
