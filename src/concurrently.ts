@@ -1,7 +1,6 @@
 import type { ChildSignal } from './child-signal.ts'
 import { Barrier, Control, Rejects } from './control.ts'
 import { Deferred } from './deferred.ts'
-import { untilAborted } from './until-aborted.ts'
 
 /** Most answers of one value that wait for their turn. */
 const answersAhead = 4
@@ -66,7 +65,7 @@ interface Task<R> {
 }
 
 class Crew<T, R> {
-  readonly #values: AsyncIterator<T | Control, undefined>
+  readonly #values: AsyncIterator<T | Control>
   readonly #work: Work<T, R>
   readonly #options: Concurrency
   readonly #tasks: Task<R>[] = []
@@ -79,7 +78,7 @@ class Crew<T, R> {
   #held: Control | undefined
 
   constructor(values: AsyncIterable<T | Control>, work: Work<T, R>, options: Concurrency) {
-    this.#values = untilAborted(values, work.child.signal)
+    this.#values = values[Symbol.asyncIterator]()
     this.#work = work
     this.#options = options
   }

@@ -120,12 +120,14 @@ export class Flow<T> extends Observable<T> implements AsyncIterable<T> {
 
   /** RxJS 7 builds every operator on `lift`; overriding it makes each result a flow. */
   override lift<R>(operator: NonNullable<Parameters<Observable<T>['lift']>[0]>): Flow<R> {
+    // RxJS also calls it on a ConnectableObservable, whose operator needs the thing itself.
+    const inputs = [this].filter((source) => source instanceof Flow)
     const lifted = new Observable<R>((out) =>
-      (operator as unknown as Operator<T, R>).call(out, staged(this)),
+      (operator as unknown as Operator<T, R>).call(out, inputs.length > 0 ? staged(this) : this),
     )
     return new Flow(
       (context) => received(lifted, context),
-      { name: 'rxjs', role: 'foreign', inputs: [this] },
+      { name: 'rxjs', role: 'foreign', inputs },
       (out) => lifted.subscribe(out),
     )
   }

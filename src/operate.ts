@@ -8,6 +8,7 @@ import { Control, Rejects } from './control.ts'
 import { Flow, flowOf } from './flow.ts'
 import { nonEmptyString, positiveInteger } from './options.ts'
 import type { Counts } from './run-state.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
 export interface Step<T, R, S = unknown> {
@@ -125,7 +126,7 @@ async function* running<T, R>(
   try {
     const state = run?.restored(key)
     if (state !== undefined) await step.restore?.(state)
-    const values = input.pull(upstream)
+    const values = untilAborted(input.pull(upstream), child.signal)
     yield* concurrency === 1
       ? oneByOne(values, work)
       : concurrently(values, work, { concurrency, ordered })

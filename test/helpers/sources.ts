@@ -39,9 +39,15 @@ export function counter(n: number, failAt = Infinity): Counter {
 export function idle(): Flow<number> {
   return new Flow(async function* ({ signal }) {
     yield 1
-    await new Promise((resolve) => {
-      signal.addEventListener('abort', resolve)
-    })
+    await aborted(signal)
+  })
+}
+
+/** Waits until `signal` aborts. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true })
   })
 }
 
