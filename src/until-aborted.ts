@@ -1,5 +1,17 @@
 const turnMs = 10
-let turnedAt = 0
+let burstAt = 0
+let inBurst = false
+
+/** Whether values have come for so long without a turn of the event loop that timers wait. */
+function starving(): boolean {
+  if (inBurst) return performance.now() - burstAt > turnMs
+  inBurst = true
+  burstAt = performance.now()
+  setImmediate(() => {
+    inBurst = false
+  })
+  return false
+}
 
 /**
  * The values of `source`. Ends at once, without an error, when `signal` aborts, even while a value is
@@ -38,11 +50,9 @@ export class UntilAborted<T> implements AsyncIterableIterator<T, undefined> {
       values.next().then(
         (result) => {
           if (result.done) this.#leave()
-          const now = performance.now()
-          if (now - turnedAt < turnMs) this.#give(result)
+          if (!starving()) this.#give(result)
           else
             setImmediate(() => {
-              turnedAt = performance.now()
               this.#give(result)
             })
         },

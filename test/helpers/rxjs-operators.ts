@@ -222,7 +222,7 @@ export const lines: readonly Line[] = [
   },
   plain('take', 'bounded', 5),
   last('takeLast', 3),
-  onTime(plain('takeUntil', 'bounded', rx.timer(2))),
+  onTime(plain('takeUntil', 'bounded', rx.timer(20))),
   plain('takeWhile', 'bounded', (i: number) => i < 9),
   plain('tap', 'bounded', same),
   timed('throttle', later, { leading: false, trailing: true }),
@@ -240,11 +240,11 @@ export const lines: readonly Line[] = [
     ...plain('timeout', 'bounded'),
     make: () =>
       chain(
-        op('timeout', 5),
+        op('timeout', 20),
         rx.catchError(() => rx.of('late')),
       ),
   }),
-  onTime(plain('timeoutWith', 'bounded', 5, few)),
+  onTime(plain('timeoutWith', 'bounded', 20, few)),
   {
     ...plain('timestamp', 'bounded'),
     make: () =>

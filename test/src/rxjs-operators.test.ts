@@ -27,7 +27,7 @@ const all = (source: Observable<unknown>): Promise<unknown[]> =>
 const soon = (source: Observable<unknown>): Promise<unknown[]> =>
   all(
     source.pipe(
-      takeUntil(timer(40)),
+      takeUntil(timer(60)),
       filter((v) => !Array.isArray(v) || v.length > 0),
     ),
   )
