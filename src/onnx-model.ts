@@ -6,23 +6,8 @@ import { OptionError } from './errors.ts'
 import { columnList, knownOptions, nonEmptyString, numbers, oneOf } from './options.ts'
 import type { PictureSize } from './pixels.ts'
 import type { ModelMethods } from './tasks/model-worker.ts'
+import type { ModelColumn, PictureModel } from './tasks/onnx-session.ts'
 import { WorkerThread } from './worker.ts'
-
-/** An .onnx model for pictures: which, how it wants them, and what is taken from it. */
-export interface PictureModel extends Readonly<Record<string, unknown>> {
-  /** Path of the file. */
-  readonly file: string
-  /** Order of its input's dimensions, where that does not show from its shape. */
-  readonly layout: 'nhwc' | 'nchw' | undefined
-  /** What black and white become. */
-  readonly range: readonly [number, number]
-  /** Subtracted after that, for red, green and blue. */
-  readonly mean: readonly number[]
-  /** Divided by then. */
-  readonly std: readonly number[]
-  /** Names of outputs or of tensors inside the graph, with the columns that they become; undefined for the first. */
-  readonly outputs: Readonly<Record<string, string>> | undefined
-}
 
 /** Which model, how pictures are fed to it, and what is taken from it. */
 export interface PictureModelOptions {
@@ -69,14 +54,6 @@ export interface PictureInput {
    * @default [1, 1, 1]
    */
   readonly std?: readonly [number, number, number]
-}
-
-/** A column that a model makes. */
-export interface ModelColumn {
-  /** Its name. */
-  readonly name: string
-  /** The shape of each value. */
-  readonly shape: readonly number[]
 }
 
 /** Path of the model that comes with the package, see `assets/README.md`. */

@@ -11,7 +11,7 @@ import { type OpenBatch, RowLine } from './row-line.ts'
 import type { Counts } from './run-state.ts'
 import { columnOf } from './row-values.ts'
 import { isHeavy, requireField, schemaWith } from './schema.ts'
-import type { TaskRow } from './tasks/task.ts'
+import { buffersOf, type TaskRow } from './tasks/task.ts'
 
 /** What becomes of a row that cannot be processed: the stream fails, the row becomes a reject, or it is left out and counted. */
 export type OnError = 'fail' | 'reject' | 'drop'
@@ -39,35 +39,39 @@ export interface RowTaskSpec {
   readonly rowBytes?: number
 }
 
-/** One use of a task in a pipeline; its identity is the key of the counters. */
-interface Stage {
-  readonly spec: RowTaskSpec
-}
-
-interface Chain {
+/** What a chain of tasks reads, and the flows that its tasks were built as, in order. */
+export interface TaskChain {
+  /** The flow before the first task. */
   readonly source: Flow<RecordBatch>
-  readonly stages: readonly Stage[]
+  /** One for each task. */
+  readonly stages: readonly TaskFlow[]
 }
 
 /** The flow after one or more row tasks. A task applied to it joins the chain instead of starting threads of its own. */
 export class TaskFlow extends Flow<RecordBatch> {
-  /** What the chain reads, and its tasks in order. */
-  readonly chain: Chain
+  /** The last task of the chain. */
+  readonly spec: RowTaskSpec
+  /** The tasks up to this one. */
+  readonly chain: TaskChain
 
-  constructor(chain: Chain, previous: Flow<RecordBatch>) {
-    const { spec } = chain.stages.at(-1) as Stage
+  constructor(spec: RowTaskSpec, input: Flow<RecordBatch>) {
+    const before = input instanceof TaskFlow ? input.chain : { source: input, stages: [] }
+    const stages: TaskFlow[] = [...before.stages]
+    const chain = { source: before.source, stages }
     super((context) => work(chain, context), {
       name: spec.name,
       role: 'operator',
-      inputs: [previous],
+      inputs: [input],
       reads: spec.reads,
-      schema: async ([input]) =>
-        schemaWith(input as Schema, await checkedFields(spec, input as Schema)),
+      schema: async ([schema]) =>
+        schemaWith(schema as Schema, await checkedFields(spec, schema as Schema)),
       settings: spec.options,
       ...(spec.rowBytes !== undefined && {
         memoryBytes: 2 * availableParallelism() * spec.rowBytes,
       }),
     })
+    stages.push(this)
+    this.spec = spec
     this.chain = chain
   }
 }
@@ -77,37 +81,35 @@ export class TaskFlow extends Flow<RecordBatch> {
  * in sequence fuse: one thread takes a row through all of them, and what only they need (pixels)
  * never leaves it.
  *
- * - Rows: n to at most n, in order, in the batches of the input less the rows that failed.
+ * - Rows: n to at most n, in order, in the batches of the input less the rows that failed; a batch
+ *   that would hold more than 256 MiB of pictures is cut.
  * - Concurrency: as many threads as the run allows (default: the cores), two rows in work in each.
  * - State: two batches of the input, or more if they are so small that threads would be idle; with them
  *   `rowBytes` for each row in work. Batches are bounded in bytes by the source.
  * - Ending early lets the rows in work end, then the threads; the reader does not wait for that.
  */
 export function rowTask(spec: RowTaskSpec): OperatorFunction<RecordBatch, RecordBatch> {
-  return (input) => {
-    const source = flowOf(input)
-    const before = source instanceof TaskFlow ? source.chain : { source, stages: [] }
-    return new TaskFlow({ source: before.source, stages: [...before.stages, { spec }] }, source)
-  }
+  return (input) => new TaskFlow(spec, flowOf(input))
 }
 
-async function* work(chain: Chain, context: Context): AsyncGenerator<RecordBatch | Control> {
-  const counts = chain.stages
-    .map((stage) => context.run?.key(stage, stage.spec.name))
-    .map((key) => (key === undefined ? undefined : context.run?.count(key)))
+async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordBatch | Control> {
+  const { run, signal } = context
+  const keys = chain.stages.map((stage) => run?.key(stage, stage.spec.name) ?? stage.spec.name)
+  const counts = keys.map((key) => run?.count(key))
   const specs = chain.stages.map(({ spec }) => spec)
   const reads = columnsRead(specs)
   const line = new RowLine(chain.source.pull(wanting(context, reads)), {
     tasks: specs.map(({ task, options }) => ({ module: task, options })),
     reads,
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),
-    threads: context.run?.threads ?? availableParallelism(),
-    signal: context.signal,
+    threads: run?.threads ?? availableParallelism(),
+    signal,
   })
   for await (const done of line.results()) {
     if (done instanceof Control) yield done
     else yield* finished(done, specs, counts, context)
   }
+  if (!signal.aborted) for (const key of keys) run?.settled.add(key)
 }
 
 /** Rejects name rows by their id, so every task needs it. */
@@ -147,46 +149,78 @@ function columnsRead(specs: readonly RowTaskSpec[]): readonly string[] {
 }
 
 function* finished(
-  { batch, adds, outcomes }: OpenBatch,
+  open: OpenBatch,
   specs: readonly RowTaskSpec[],
   counts: readonly (Counts | undefined)[],
   context: Context,
 ): Generator<RecordBatch | Control> {
-  const ids = column(batch, 'id')
-  const kept: number[] = []
-  const values: TaskRow[] = []
-  const rejects: Reject[] = []
-  const failed = specs.map(() => 0)
-  outcomes.forEach((outcome, row) => {
-    if (!outcome) return
-    if ('row' in outcome) {
-      kept.push(row)
-      values.push(outcome.row)
-      return
-    }
-    const { failedAt, code, message } = outcome
-    const { name: operator, onError } = specs[failedAt] as RowTaskSpec
-    const id = String(ids.get(row))
-    if (onError === 'fail')
-      throw new DataError(`${message} (${operator} of \`${id}\`)`, { url: id })
-    failed[failedAt] = (failed[failedAt] ?? 0) + 1
-    if (onError === 'reject') rejects.push({ id, operator, code, message, attempt: 1 })
-  })
-  count(counts, specs, { rows: outcomes.length, failed })
-  const carried = withoutHeavy(batch, context.columns)
-  if (kept.length > 0 || outcomes.length === 0) {
-    const rest = kept.length === outcomes.length ? carried : take(carried, kept)
+  const { kept, values, rejects, failed } = sorted(open, specs)
+  const rows = open.outcomes.length
+  count(counts, specs, { rows, failed })
+  const carried = withoutHeavy(open.batch, context.columns)
+  for (const [from, to] of rows === 0 ? [[0, 0] as const] : pieces(values)) {
+    const rest = to - from === rows ? carried : take(carried, kept.slice(from, to))
+    const part = values.slice(from, to)
     yield withColumns(
       rest,
-      adds.map((field) =>
+      open.adds.map((field) =>
         columnOf(
           field,
-          values.map((v) => v[field.name] ?? null),
+          part.map((row) => row[field.name] ?? null),
         ),
       ),
     )
   }
   if (rejects.length > 0) yield new Rejects(rejects)
+}
+
+/** What became of a batch's rows. */
+interface Sorted {
+  readonly kept: number[]
+  /** What the tasks made of each row kept. */
+  readonly values: TaskRow[]
+  readonly rejects: Reject[]
+  /** Rows at fault for each task. */
+  readonly failed: number[]
+}
+
+function sorted({ batch, outcomes }: OpenBatch, specs: readonly RowTaskSpec[]): Sorted {
+  const ids = column(batch, 'id')
+  const out: Sorted = { kept: [], values: [], rejects: [], failed: specs.map(() => 0) }
+  for (const [row, outcome] of outcomes.entries()) {
+    if (outcome && 'row' in outcome) {
+      out.kept.push(row)
+      out.values.push(outcome.row)
+    } else if (outcome) {
+      const { failedAt, code, message } = outcome
+      const { name: operator, onError } = specs[failedAt] as RowTaskSpec
+      const id = String(ids.get(row))
+      if (onError === 'fail')
+        throw new DataError(`${message} (${operator} of \`${id}\`)`, { url: id })
+      if (onError === 'reject') out.rejects.push({ id, operator, code, message, attempt: 1 })
+      out.failed[failedAt] = (out.failed[failedAt] ?? 0) + 1
+    }
+  }
+  return out
+}
+
+/** Bytes of pictures at which a batch is cut: the offsets of an Arrow column end at 2 GiB. */
+const pieceBytes = 2 ** 28
+
+/** Ranges of rows of which the buffers fit into one batch. */
+function* pieces(rows: readonly TaskRow[]): Generator<readonly [from: number, to: number]> {
+  let from = 0
+  let bytes = 0
+  for (const [at, row] of rows.entries()) {
+    const more = buffersOf(row).reduce((sum, buffer) => sum + buffer.byteLength, 0)
+    if (at > from && bytes + more > pieceBytes) {
+      yield [from, at]
+      from = at
+      bytes = 0
+    }
+    bytes += more
+  }
+  if (from < rows.length) yield [from, rows.length]
 }
 
 /** A row that fails at one task was kept by those before it and never came to those after it. */

@@ -1,6 +1,5 @@
-import type { PictureModel } from '../onnx-model.ts'
 import type { PictureSize } from '../pixels.ts'
-import { type OpenModel, openModel } from './onnx-session.ts'
+import { type OpenModel, openModel, type PictureModel } from './onnx-session.ts'
 import { pixelsIn, RowError, type Task, type TaskValue } from './task.ts'
 
 /** Options of this task. */

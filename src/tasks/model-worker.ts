@@ -1,7 +1,6 @@
-import type { ModelColumn, PictureModel } from '../onnx-model.ts'
 import type { PictureSize } from '../pixels.ts'
 import { serve } from '../worker.ts'
-import { openModel } from './onnx-session.ts'
+import { type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
 
 const methods = {
   /** Loads a model and runs it on a black picture. */

@@ -1,10 +1,33 @@
 import { readFile } from 'node:fs/promises'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { DataError, OptionError, SchemaError } from '../errors.ts'
-import type { PictureModel } from '../onnx-model.ts'
 import { withOutputs } from '../onnx-outputs.ts'
 import { didYouMean } from '../options.ts'
 import type { Pixels, PictureSize } from '../pixels.ts'
+
+/** An .onnx model for pictures: which, how it wants them, and what is taken from it. */
+export interface PictureModel extends Readonly<Record<string, unknown>> {
+  /** Path of the file. */
+  readonly file: string
+  /** Order of its input's dimensions, where that does not show from its shape. */
+  readonly layout: 'nhwc' | 'nchw' | undefined
+  /** What black and white become. */
+  readonly range: readonly [number, number]
+  /** Subtracted after that, for red, green and blue. */
+  readonly mean: readonly number[]
+  /** Divided by then. */
+  readonly std: readonly number[]
+  /** Names of outputs or of tensors inside the graph, with the columns that they become; undefined for the first. */
+  readonly outputs: Readonly<Record<string, string>> | undefined
+}
+
+/** A column that a model makes. */
+export interface ModelColumn {
+  /** Its name. */
+  readonly name: string
+  /** The shape of each value. */
+  readonly shape: readonly number[]
+}
 
 /** A model that is ready for pictures of one size. */
 export interface OpenModel {

@@ -261,6 +261,16 @@ describe('decode', () => {
     ])
   })
 
+  it('cuts a batch of more pixels than one Arrow column should hold', async () => {
+    const image = await plain(6_000, 6_000).png().toBuffer()
+    const flow = flowOf(pictureBatches({ a: image, b: image, c: image, d: image }))
+    const { batches } = await gather(flow.pipe(decode()), { columns: ['pixels'] })
+    expect(batches.map((b) => values([b], 'id'))).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ])
+  })
+
   it('declares a tensor of varying shape', async () => {
     const { batches } = await gather(
       flowOf(pictureBatches({ x: await plain(6, 4).png().toBuffer() })).pipe(decode()),

@@ -79,6 +79,13 @@ describe('rowTask', () => {
       double_b: { rowsIn: 15, rowsKept: 10, rejected: 0, dropped: 5 },
       double_c: { rowsIn: 10, rowsKept: 8, rejected: 2, dropped: 0 },
     })
+    const stages = (chain as unknown as TaskFlow).chain.stages
+    expect(stages.map((stage) => run.key(stage, 'other'))).toEqual([
+      'double_a',
+      'double_b',
+      'double_c',
+    ])
+    expect([...run.settled]).toEqual(['double_a', 'double_b', 'double_c'])
     expect(values(batches, 'n')).toEqual([1, 7, 11, 13, 17, 19, 23, 29])
     expect(rejects).toHaveLength(17)
     expect(rejects.filter((r) => r.operator === 'double_c')).toEqual([
