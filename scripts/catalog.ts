@@ -19,7 +19,7 @@ export function makeCatalog(root: string): CatalogEntry[] {
     files.map(({ file }) => file),
     {
       ...{ target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.NodeNext, strict: true },
-      ...{ allowImportingTsExtensions: true, noEmit: true, skipLibCheck: true, types: ['node'] },
+      ...{ allowImportingTsExtensions: true, noEmit: true, skipLibCheck: true, types: [] },
     },
   )
   return files
@@ -98,11 +98,29 @@ function optionsOf(checker: ts.TypeChecker, declaration: ts.FunctionDeclaration)
   for (const part of parts)
     for (const property of checker.getPropertiesOfType(part)) {
       const option = optionOf(checker, property, parameter)
-      const required = option.required && (options.get(option.name)?.required ?? true)
+      const before = options.get(option.name)
       const everywhere = parts.every((p) => p.getProperty(option.name))
-      options.set(option.name, { ...option, required: required && everywhere })
+      const required = option.required && (before?.required ?? true) && everywhere
+      const types = new Set([...(before ? [before.type] : []), option.type])
+      options.set(option.name, { ...option, type: [...types].join(' | '), required })
+      for (const field of fieldsOf(checker, property, parameter))
+        options.set(`${option.name}.${field.name}`, {
+          ...field,
+          name: `${option.name}.${field.name}`,
+        })
     }
   return [...options.values()]
+}
+
+/** The fields of an option that is an interface of this project. */
+function fieldsOf(checker: ts.TypeChecker, property: ts.Symbol, at: ts.Node): CatalogOption[] {
+  const type = checker.getNonNullableType(checker.getTypeOfSymbolAtLocation(property, at))
+  const ours = type
+    .getSymbol()
+    ?.declarations?.some(
+      (d) => ts.isInterfaceDeclaration(d) && !d.getSourceFile().isDeclarationFile,
+    )
+  return ours ? checker.getPropertiesOfType(type).map((field) => optionOf(checker, field, at)) : []
 }
 
 function optionOf(checker: ts.TypeChecker, property: ts.Symbol, at: ts.Node): CatalogOption {

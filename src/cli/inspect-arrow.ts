@@ -34,12 +34,18 @@ export async function inspectArrow(path: string, rows: number): Promise<TableCon
 }
 
 async function formatOf(path: string): Promise<'arrow file' | 'arrow stream' | undefined> {
+  const start = await firstBytes(path)
+  if (start.length === 8 && start.readUInt32LE(0) === continuation) return 'arrow stream'
+  return start.toString('latin1', 0, magic.length) === magic ? 'arrow file' : undefined
+}
+
+/** The first 8 bytes of a file, or as many as it has. */
+export async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path)
   try {
     const start = Buffer.alloc(8)
     const { bytesRead } = await file.read(start, 0, 8, 0)
-    if (bytesRead === 8 && start.readUInt32LE(0) === continuation) return 'arrow stream'
-    return start.toString('latin1', 0, 6) === magic ? 'arrow file' : undefined
+    return start.subarray(0, bytesRead)
   } finally {
     await file.close()
   }

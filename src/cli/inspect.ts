@@ -4,8 +4,9 @@ import type { Command } from 'commander'
 import { ConnectorError } from '../errors.ts'
 import { inspectArrow } from './inspect-arrow.ts'
 import { inspectModel } from './inspect-model.ts'
+import { inspectParquet } from './inspect-parquet.ts'
 import { jsonOption, wholeNumberOf } from './options.ts'
-import { byteSize, count, print, printJson, table } from './output.ts'
+import { byteSize, count, plural, print, printJson, table } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What is in a file of rows. */
@@ -56,8 +57,8 @@ async function inspect(path: string, { rows, json }: Options): Promise<void> {
 }
 
 async function tableContents(path: string, rows: number): Promise<TableContents> {
-  const arrow = await inspectArrow(path, rows)
-  if (arrow) return arrow
+  const contents = (await inspectArrow(path, rows)) ?? (await inspectParquet(path, rows))
+  if (contents) return contents
   throw new UsageError(`Expected a Parquet file, an Arrow file or a model folder, got \`${path}\``)
 }
 
@@ -69,13 +70,13 @@ function tableJson(path: string, bytes: number, contents: TableContents, rows: n
 
 function tableText(path: string, bytes: number, contents: TableContents, rows: number): string {
   const { format, numRows, rowGroups, fields, head } = contents
-  const unit = format === 'parquet' ? 'row groups' : 'batches'
-  const largest = count(Math.max(0, ...rowGroups))
-  const parts = `${count(rowGroups.length)} ${unit} of at most ${largest} rows`
+  const [one, many] = format === 'parquet' ? ['row group', 'row groups'] : ['batch', 'batches']
+  const groups = `${count(rowGroups.length)} ${rowGroups.length === 1 ? one : many}`
+  const parts = `${groups} of at most ${count(Math.max(0, ...rowGroups))}`
   const columns = fields.map(columnInfo)
   const shown = firstRows(head, rows).map((row) => fields.map(({ name }) => cellText(row[name])))
   return [
-    `${path}: ${format}, ${byteSize(bytes)}, ${count(numRows)} rows in ${parts}`,
+    `${path}: ${format}, ${byteSize(bytes)}, ${plural(numRows, 'row')} in ${parts}`,
     table(
       columns.map(({ name, type, extension = '' }) => [name, type, extension]),
       '  ',

@@ -13,6 +13,7 @@ interface Options {
   readonly threads?: number
   readonly spillDir?: string
   readonly maxRejectRatio: number
+  readonly rejects?: string
   readonly json?: true
   readonly quiet?: true
 }
@@ -24,22 +25,25 @@ export function configure(command: Command): void {
       .argument('<pipeline>', 'TypeScript file whose default export is the pipeline')
       .argument('[args...]', 'given to the pipeline, if it is a function (after --)')
       .option('--max-reject-ratio <r>', 'most rejects per row, from the 100th row on', ratioOf, 0.5)
+      .option('--rejects <file>', 'Parquet file to write the rejects to')
       .option('--spill-dir <dir>', "folder for spills (default: the system's temporary folder)"),
   ).action(runPipeline)
 }
 
 async function runPipeline(file: string, args: readonly string[], options: Options): Promise<void> {
   const { loadPipeline } = await import('./pipeline.ts')
+  const { toParquet } = await import('../../connectors/to-parquet.ts')
   const job = await loadPipeline(file, args)
   refuseProblems(await check(job), file)
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
-  const { seed, threads, spillDir, maxRejectRatio } = options
+  const { seed, threads, spillDir, maxRejectRatio, rejects } = options
   const summary = await underSignals({ bounded }, (signals) =>
     run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, ...signals },
       ...(threads !== undefined && { threads }),
       ...(spillDir !== undefined && { spillDir }),
+      ...(rejects !== undefined && { rejects: toParquet(rejects) }),
     }).finally(view.close),
   )
   if (options.json) printJson(summary)

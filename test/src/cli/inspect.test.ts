@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { RecordBatch, Table, tableToIPC } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
+import { toParquet } from '../../../connectors/to-parquet.ts'
 import { batchOf, binaryColumn, int64Column, textColumn } from '../../../src/batch.ts'
+import { flowOf } from '../../../src/flow.ts'
+import { run } from '../../../src/run.ts'
 import { tensorColumn } from '../../../src/tensor.ts'
 import { folderOf, millrace } from '../../helpers/command.ts'
 import { expectGolden } from '../../helpers/golden.ts'
@@ -44,6 +47,31 @@ describe('millrace inspect', () => {
     expect(json).toHaveProperty('schema.0', { name: 'id', type: 'Utf8', nullable: true })
     expect(json).toHaveProperty('head.3.size', 3)
     expect(json).toHaveProperty('head.length', 4)
+  })
+
+  it('shows a Parquet file', async () => {
+    const folder = folderOf({})
+    await run(
+      flowOf([batch(0, 3), batch(3, 4)]).pipe(
+        toParquet(`${folder}/rows.parquet`, { rowGroupRows: 5 }),
+      ),
+    )
+    const args = ['inspect', 'rows.parquet', '--rows', '6']
+    const { code, stdout } = await millrace(args, { cwd: folder })
+    expect(code).toBe(0)
+    const text = stdout.replace(/\d\.\d kB/, 'SIZE')
+    expectGolden(text, new URL('golden/inspect-parquet.txt', import.meta.url))
+    const json = JSON.parse((await millrace([...args, '--json'], { cwd: folder })).stdout) as object
+    expect(json).toMatchObject({ format: 'parquet', numRows: 7, rowGroups: [5, 2] })
+    expect(json).toHaveProperty('head.length', 6)
+    expect(json).toHaveProperty('head.5.id', 'item 5')
+  })
+
+  it('refuses a cut Parquet file', async () => {
+    const folder = folderOf({ 'cut.parquet': 'PAR1 and no more' })
+    const ended = await millrace(['inspect', 'cut.parquet'], { cwd: folder })
+    expect([ended.code, ended.stdout]).toEqual([1, ''])
+    expect(ended.stderr).toContain('error: Expected cut.parquet to be Parquet')
   })
 
   it('shows a model folder', async () => {

@@ -67,8 +67,20 @@ const broken: { name: string; text: string; stderr: string }[] = [
       'error: Expected `operat` to be a function that `millrace` exports, got nothing of that name\n  in FILE\n',
   },
   {
+    name: 'an operator that is not there',
+    text: "import { resize } from 'millrace/operators/rezise'\nexport default resize\n",
+    stderr:
+      'error: Expected one of the operators, got `rezise`; did you mean `resize`?\nSee them with: millrace list\n  in FILE\n',
+  },
+  {
+    name: 'a connector that is not there',
+    text: "import { fromFiles } from 'millrace/connectors/from-file'\nexport default fromFiles('.')\n",
+    stderr:
+      'error: Expected one of the connectors, got `from-file`; did you mean `from-files`?\nSee them with: millrace list\n  in FILE\n',
+  },
+  {
     name: 'an option that is not there',
-    text: "import { flowOf, OptionError } from 'millrace'\nthrow new OptionError('Expected resize to be given only known options, got `widht`; did you mean `width`?')\nexport default flowOf([])\n",
+    text: "import { resize } from 'millrace/operators/resize'\nexport default resize({ widht: 2, height: 2 })\n",
     stderr:
       'error: Expected resize to be given only known options, got `widht`; did you mean `width`?\n',
   },

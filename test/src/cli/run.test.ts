@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Ended, folderOf, millrace } from '../../helpers/command.ts'
 import { parts, stuck } from '../../helpers/pipelines.ts'
@@ -41,6 +42,18 @@ describe('millrace run', () => {
         { name: 'refuse', rowsIn: 5, rowsKept: 4, rejected: 1, dropped: 0 },
       ],
     })
+  })
+
+  it('writes the rejects to a Parquet file', async () => {
+    const file = pipeline('[rows(5).pipe(refuse(), out()), rows(15).pipe(refuse(), out())]')
+    const rejects = `${dirname(file)}/rejects.parquet`
+    const { code, stderr } = await millrace(['run', file, '--rejects', rejects])
+    expect(code).toBe(0)
+    expect(stderr).toContain(`toParquet: 3 rows, `)
+    const { stdout } = await millrace(['inspect', rejects, '--json'])
+    const { head } = JSON.parse(stdout) as { head: Record<string, unknown>[] }
+    const known = { operator: 'refuse', code: 'DATA', message: 'Expected no 3', attempt: 1 }
+    expect(head).toEqual(['row3', 'row3', 'row13'].map((id) => ({ id, ...known })))
   })
 
   it('refuses a pipeline that is wired wrongly with exit code 2, before it runs', async () => {
