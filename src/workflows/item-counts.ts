@@ -10,10 +10,14 @@ export interface ItemCounts {
   readonly ignored: number
 }
 
-/** Counts the items of a run. */
-export function itemCounts({ rows, rejected, operators }: RunSummary): ItemCounts {
-  const ignored = operators.reduce((sum, { dropped }) => sum + dropped, 0)
-  return { items: rows - rejected - ignored, rejects: rejected, ignored }
+/** Counts the items of a run of a workflow: those that were scored. */
+export function itemCounts({ rejected, operators }: RunSummary): ItemCounts {
+  const files = operators.filter(({ name }) => /^fromFiles(#\d+)?$/.test(name))
+  return {
+    items: operators.find(({ name }) => name === 'pca')?.rowsKept ?? 0,
+    rejects: rejected,
+    ignored: files.reduce((sum, { dropped }) => sum + dropped, 0),
+  }
 }
 
 /** `262 items, 5 rejects, 3 other files`. */
