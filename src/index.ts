@@ -2,6 +2,13 @@
 // `millrace/operators/*`, connectors in `millrace/connectors/*`.
 export { Flow, flowOf, type FlowInfo, type Guarantee, type Pull } from './flow.ts'
 export { operate, type OperateSpec, type Step } from './operate.ts'
+export { concatFlows } from './concat-flows.ts'
+export { declare } from './declare.ts'
+export { fanOut, type FanOutOptions } from './fan-out.ts'
+export { mergeFlows } from './merge-flows.ts'
+export { prefetch } from './prefetch.ts'
+export { stateless } from './stateless.ts'
+export { zipFlows } from './zip-flows.ts'
 export { source, type SourceSpec } from './source.ts'
 export { sink, type SinkSpec, type Writer, type WriteSummary } from './sink.ts'
 export { Barrier, Control, type Reject, Rejects, Watermark } from './control.ts'

@@ -2,7 +2,18 @@ import { describe, expect, it } from 'vitest'
 import { millrace } from '../../helpers/command.ts'
 import { expectGolden } from '../../helpers/golden.ts'
 
-const commands = ['run', 'check', 'explain', 'list', 'describe', 'inspect', 'doctor']
+const commands = [
+  'report',
+  'fit',
+  'score',
+  'run',
+  'check',
+  'explain',
+  'list',
+  'describe',
+  'inspect',
+  'doctor',
+]
 
 describe('millrace', () => {
   it.each(['', ...commands])('prints help for `%s`', async (command) => {
