@@ -231,7 +231,7 @@ describe('toParquet', () => {
       {
         name: 'when columns change',
         run: () => lastValueFrom(from([rowsOf(5), everything]).pipe(toParquet(at('x')))),
-        error: { code: 'SCHEMA', column: 'embedding' },
+        error: { code: 'SCHEMA', column: 'text' },
       },
       {
         name: 'when a column that cannot have nulls has one',
