@@ -62,7 +62,8 @@ describe('nearPairs', () => {
         const known = all.hasEmbedding[i] === 1 && all.hasEmbedding[j] === 1
         const a = { values: all.embeddings, from: i * columns }
         const b = { values: all.embeddings, from: j * columns }
-        if (known ? distance('cosine', a, b, columns) <= limit : limit >= 2) out.push(`${i} ${j}`)
+        if (known ? distance('cosine', a, b, columns) <= limit : limit >= 2)
+          out.push(`${String(i)} ${String(j)}`)
       }
     return out.sort()
   }
@@ -77,7 +78,7 @@ describe('nearPairs', () => {
           for (let from = 0; from < left.hasHash.length;) {
             const found = await nearPairs({ columns, left, right, limits, from, maxPairs: 10 })
             for (const [i, first] of found.first.entries())
-              out.push(`${first} ${String(found.second[i])}`)
+              out.push(`${String(first)} ${String(found.second[i])}`)
             from = found.next
           }
       expect(out.sort()).toEqual(oneByOne(300))
