@@ -42,9 +42,6 @@ export interface FlowInfo {
 /** What a sink promises when a run is resumed. */
 export type Guarantee = 'exactly-once' | 'idempotent' | 'at-least-once'
 
-export { Deferred } from './deferred.ts'
-export { untilAborted }
-
 type Operator<T, R> = (this: Subscriber<R>, source: Observable<T>) => TeardownLogic
 
 /**

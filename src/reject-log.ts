@@ -2,7 +2,8 @@ import { Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batchOf, int32Column, textColumn } from './batch.ts'
 import type { Reject, Rejects } from './control.ts'
 import { RejectLimitError } from './errors.ts'
-import { Deferred, Flow } from './flow.ts'
+import { Deferred } from './deferred.ts'
+import { Flow } from './flow.ts'
 
 /** Columns of a table of rejects. */
 export const rejectSchema = new Schema([

@@ -1,7 +1,7 @@
 import type { Field, RecordBatch, Schema } from 'apache-arrow'
 import { column } from './batch.ts'
 import { Control } from './control.ts'
-import { Deferred } from './flow.ts'
+import { Deferred } from './deferred.ts'
 import { valueAt } from './row-values.ts'
 import { TaskPool } from './task-pool.ts'
 import type { TaskValue } from './tasks/task.ts'

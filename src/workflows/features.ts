@@ -47,22 +47,9 @@ export async function features(
 ): Promise<Flow<RecordBatch>> {
   const model_hash = await featureHash(settings)
   const hashed = pictures.pipe(contentHash({ onError: 'reject' }))
-  const compute = (rows: Flow<RecordBatch>): Flow<RecordBatch> =>
-    flowOf(
-      rows.pipe(
-        decode({ onError: 'reject' }),
-        thumbnail(),
-        perceptualHash(),
-        resize({ width: side, height: side }),
-        infer({
-          onError: 'reject',
-          ...(settings.model !== undefined && { model: settings.model }),
-        }),
-      ),
-    )
   const embedded =
     settings.known === undefined
-      ? compute(flowOf(hashed))
+      ? computed(flowOf(hashed), settings)
       : hashed.pipe(
           reuse({
             from: settings.known,
@@ -71,8 +58,21 @@ export async function features(
             columns: featureColumns.filter(
               (c) => !['id', 'content_hash', 'model_hash'].includes(c),
             ),
-            otherwise: (rows) => compute(flowOf(rows)),
+            otherwise: (rows) => computed(flowOf(rows), settings),
           }),
         )
   return flowOf(flowOf(embedded).pipe(withText('model_hash', model_hash)))
+}
+
+/** Decodes the pictures and computes what {@link featureColumns} takes. */
+function computed(rows: Flow<RecordBatch>, { model }: FeatureSettings): Flow<RecordBatch> {
+  return flowOf(
+    rows.pipe(
+      decode({ onError: 'reject' }),
+      thumbnail(),
+      resize({ width: side, height: side }),
+      perceptualHash(),
+      infer({ onError: 'reject', ...(model !== undefined && { model }) }),
+    ),
+  )
 }

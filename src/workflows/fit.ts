@@ -5,10 +5,13 @@ import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { makeFolder } from './output-folder.ts'
 import { fittedScores, writeAbout } from './scores.ts'
-import type { FolderOptions, Workflow } from './workflow.ts'
+import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 /** Fits the models that `score` uses and writes them to a folder. */
-export const fit: Workflow<FolderOptions> = async (options, { signal, onProgress }) => {
+export async function fit(
+  options: FolderOptions,
+  { signal, onProgress }: WorkflowContext,
+): Promise<WorkflowResult> {
   const { out, model, seed, threads } = options
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }

@@ -17,7 +17,7 @@ import { LabelCounter } from './label-counter.ts'
 import { makeFolder } from './output-folder.ts'
 import { components, coordinates, fittedScores, writeAbout } from './scores.ts'
 import { versions } from './versions.ts'
-import type { FolderOptions, Workflow, WorkflowContext } from './workflow.ts'
+import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 /** Columns of `items.parquet`. */
 const itemColumns = [
@@ -43,7 +43,10 @@ function filesIn(out: string) {
  * Reports on a dataset: what is duplicated, across which splits; what is familiar and what is rare; what is
  * broken. Writes tables, models and a page to a folder; what an earlier report there computed is used again.
  */
-export const report: Workflow<FolderOptions> = async (options, context) => {
+export async function report(
+  options: FolderOptions,
+  context: WorkflowContext,
+): Promise<WorkflowResult> {
   const startedAt = new Date()
   const started = performance.now()
   const files = filesIn(options.out)
@@ -103,7 +106,9 @@ async function writeTables(
     fittedScores(rows, files.models).pipe(await duplicatesIn(rows), coordinates()),
   )
   const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
-  const present = (names: readonly string[]): string[] => names.filter((name) => there.has(name))
+  function present(names: readonly string[]): string[] {
+    return names.filter((name) => there.has(name))
+  }
   const job = {
     items: scored.pipe(toParquet(files.items, { columns: present(itemColumns) })),
     embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),

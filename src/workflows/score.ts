@@ -6,7 +6,7 @@ import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { frozenScores, requireAbout } from './scores.ts'
-import type { ScoreOptions, Workflow } from './workflow.ts'
+import type { ScoreOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 const columns = [
   ...['id', 'label', 'split', 'familiarity', 'familiarity_percentile'],
@@ -14,7 +14,10 @@ const columns = [
 ]
 
 /** Scores items by fitted models: how familiar they are, and the nearest item of the fitted set. */
-export const score: Workflow<ScoreOptions> = async (options, { signal, onProgress }) => {
+export async function score(
+  options: ScoreOptions,
+  { signal, onProgress }: WorkflowContext,
+): Promise<WorkflowResult> {
   const { models, out, model, seed, threads } = options
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }

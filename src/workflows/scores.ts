@@ -105,10 +105,11 @@ export function coordinates() {
         const width =
           tensorShape(requireField(batch.schema, 'pca', { owner: 'coordinates' }))[0] ?? 1
         const scores = tensorValues(column(batch, 'pca'))
-        const at = (index: number): Float64Array =>
-          Float64Array.from({ length: batch.numRows }, (_, row) =>
+        function at(index: number): Float64Array {
+          return Float64Array.from({ length: batch.numRows }, (_, row) =>
             index < width ? (scores[row * width + index] ?? 0) : 0,
           )
+        }
         yield withColumns(batch, [float64Column('x', at(0)), float64Column('y', at(1))])
       },
     }),
