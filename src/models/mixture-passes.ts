@@ -128,7 +128,8 @@ export class MixturePasses {
     const open = this.#fits.filter((fit) => !fit.done)
     if (this.#phase === 'sample') this.#sample?.add(hashRows(block), block.values)
     else if (this.#phase === 'expectation')
-      for (const fit of open) await fit.learn({ ...block, values: block.values.slice() })
+      for (const fit of open)
+        await fit.learn(fit === open.at(-1) ? block : { ...block, values: block.values.slice() })
     else await this.#score(block)
   }
 

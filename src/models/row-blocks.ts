@@ -84,7 +84,8 @@ export function* blocksOf(rows: Matrix, blockRows: number): Generator<Matrix> {
  */
 export function requireFinite({ values, columns }: Matrix): void {
   let zero = 0
-  for (const value of values) zero += value * 0
+  // By index: the iterator of a typed array takes ten times as long.
+  for (let at = 0; at < values.length; at++) zero += (values[at] ?? 0) * 0
   if (zero === 0) return
   const at = values.findIndex((value) => !Number.isFinite(value))
   throw new DataError(
