@@ -5,7 +5,7 @@
  * Node 20 needs `--import jiti/register` in front of the file's name.
  */
 import { closeKernel, kernel } from '../src/kernels/kernel.ts'
-import { neighborIndex } from '../src/models/neighbor-index.ts'
+import { neighborIndex } from '../src/models/indexes.ts'
 
 const rows = Number(process.argv[2] ?? 20_000)
 const columns = Number(process.argv[3] ?? 40)

@@ -7,13 +7,8 @@ import { withColumns } from './batch.ts'
 import { DataError } from './errors.ts'
 import { kernel } from './kernels/kernel.ts'
 import type { ModelState } from './models/model.ts'
-import {
-  type IndexKind,
-  type Matches,
-  neighborIndex,
-  type NeighborIndex,
-  restoreIndex,
-} from './models/neighbor-index.ts'
+import { neighborIndex, restoreIndex } from './models/indexes.ts'
+import type { IndexKind, Matches, NeighborIndex } from './models/neighbor-index.ts'
 import { neighborColumns } from './neighbor-columns.ts'
 import { type NeighborSearch, presentRows } from './neighbor-search.ts'
 import type { Step } from './operate.ts'

@@ -30,9 +30,6 @@ const packages: readonly {
   { name: 'sharp', use: 'pictures', required: true },
   { name: 'parquet-wasm', use: 'Parquet', required: true },
   { name: 'usearch', use: 'incremental neighbour index', required: true },
-  { name: '@tensorflow/tfjs-node-gpu', use: 'TensorFlow.js models', required: false },
-  { name: '@tensorflow/tfjs-node', use: 'TensorFlow.js models', required: false },
-  { name: '@tensorflow/tfjs-backend-wasm', use: 'TensorFlow.js models', required: false },
 ]
 
 /** Sets up `millrace doctor`. */

@@ -48,7 +48,7 @@ export function sourceOf(text: string): SourceSpec {
 
 function addSourceOptions(command: Command): Command {
   command
-    .argument('<source...>', 'path, glob, URL or split=PATH')
+    .argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
     .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
     .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)

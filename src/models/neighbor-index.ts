@@ -1,9 +1,5 @@
 import type { Metric } from '../kernels/distance.ts'
 import type { Matrix, ModelState } from './model.ts'
-import { ExactIndex } from './exact-index.ts'
-import { HnswIndex } from './hnsw-index.ts'
-import { indexKind } from './index-rows.ts'
-import { loadModel, saveModel } from './save.ts'
 
 /** Kinds of index: compare with every row, or follow a graph of near rows (approximate). */
 export type IndexKind = 'exact' | 'hnsw'
@@ -43,28 +39,4 @@ export interface NeighborIndex {
   state(): Promise<ModelState>
   /** Releases threads and files. */
   close(): Promise<void>
-}
-
-/** An empty index. */
-export function neighborIndex(kind: IndexKind, metric: Metric, columns: number): NeighborIndex {
-  return kind === 'exact' ? new ExactIndex(metric, columns) : new HnswIndex(metric, columns)
-}
-
-/**
- * The index that was saved by `saveModel`; `state` comes from `loadModel`, which checks the checksums.
- *
- * @throws {DataError} if the state is not that of an index
- */
-export async function restoreIndex(state: ModelState): Promise<NeighborIndex> {
-  return state.parameters['index'] === 'hnsw' ? HnswIndex.restore(state) : ExactIndex.restore(state)
-}
-
-/** Loads an index from the folder that `saveModel` wrote, with all checksums checked. */
-export async function loadIndex(folder: string): Promise<NeighborIndex> {
-  return restoreIndex(await loadModel(folder, indexKind))
-}
-
-/** Saves an index as a folder. */
-export async function saveIndex(folder: string, index: NeighborIndex): Promise<void> {
-  await saveModel(folder, await index.state())
 }

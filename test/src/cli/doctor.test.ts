@@ -3,7 +3,7 @@ import { packageFinding } from '../../../src/cli/doctor.ts'
 import { millrace } from '../../helpers/command.ts'
 
 describe('millrace doctor', () => {
-  it('finds what the command needs, and says how to install what it may use', async () => {
+  it('finds what the command needs', async () => {
     const { code, stdout } = await millrace(['doctor', '--json'])
     expect(code).toBe(0)
     const { findings } = JSON.parse(stdout) as {
@@ -16,17 +16,7 @@ describe('millrace doctor', () => {
         (name) => [name, 'ok'],
       ),
     )
-    expect(findings.map(({ name }) => name)).toEqual(
-      expect.arrayContaining([
-        'memory',
-        'disk',
-        '@tensorflow/tfjs-node-gpu',
-        '@tensorflow/tfjs-node',
-        '@tensorflow/tfjs-backend-wasm',
-      ]),
-    )
-    for (const { name, status, detail } of findings)
-      if (status === 'missing') expect(detail).toContain(`npm install ${name}`)
+    expect(findings.map(({ name }) => name)).toEqual(expect.arrayContaining(['memory', 'disk']))
   })
 })
 
