@@ -1,8 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { RecordBatchReader, type RecordBatch } from 'apache-arrow'
 import { DataError } from '../errors.ts'
-import type { TableContents } from './inspect.ts'
+import { firstBytes, type TableContents } from './table-contents.ts'
 
 const magic = 'ARROW1'
 const continuation = 0xffffffff
@@ -37,18 +36,6 @@ async function formatOf(path: string): Promise<'arrow file' | 'arrow stream' | u
   const start = await firstBytes(path)
   if (start.length === 8 && start.readUInt32LE(0) === continuation) return 'arrow stream'
   return start.toString('latin1', 0, magic.length) === magic ? 'arrow file' : undefined
-}
-
-/** The first 8 bytes of a file, or as many as it has. */
-export async function firstBytes(path: string): Promise<Buffer> {
-  const file = await open(path)
-  try {
-    const start = Buffer.alloc(8)
-    const { bytesRead } = await file.read(start, 0, 8, 0)
-    return start.subarray(0, bytesRead)
-  } finally {
-    await file.close()
-  }
 }
 
 /** Through a generator, since apache-arrow 21 swallows the errors of a Node stream. */

@@ -2,8 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { openFile } from '../bytes.ts'
 import { ParquetFile } from '../parquet/parquet-file.ts'
 import { ParquetThread } from '../parquet/parquet-thread.ts'
-import { firstBytes } from './inspect-arrow.ts'
-import type { TableContents } from './inspect.ts'
+import { firstBytes, type TableContents } from './table-contents.ts'
 
 const magic = 'PAR1'
 

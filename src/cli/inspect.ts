@@ -5,23 +5,10 @@ import { ConnectorError } from '../errors.ts'
 import { inspectArrow } from './inspect-arrow.ts'
 import { inspectModel } from './inspect-model.ts'
 import { inspectParquet } from './inspect-parquet.ts'
+import type { TableContents } from './table-contents.ts'
 import { jsonOption, wholeNumberOf } from './options.ts'
 import { byteSize, count, plural, print, printJson, table } from './output.ts'
 import { UsageError } from './usage-error.ts'
-
-/** What is in a file of rows. */
-export interface TableContents {
-  /** How its bytes are laid out. */
-  readonly format: 'parquet' | 'arrow file' | 'arrow stream'
-  /** How many rows. */
-  readonly numRows: number
-  /** Rows of each row group (Parquet) or record batch (Arrow). */
-  readonly rowGroups: readonly number[]
-  /** Its columns. */
-  readonly fields: readonly Field[]
-  /** At least as many of the first rows as were asked for, if there are so many. */
-  readonly head: readonly RecordBatch[]
-}
 
 /** Sets up `millrace inspect`. */
 export function configure(command: Command): void {
