@@ -11,17 +11,33 @@ export interface ItemCounts {
 }
 
 /** Counts the items of a run of a workflow: those that were scored. */
-export function itemCounts({ rejected, operators }: RunSummary): ItemCounts {
-  const files = operators.filter(({ name }) => /^fromFiles(#\d+)?$/.test(name))
+export function itemCounts(ran: RunSummary): ItemCounts {
   return {
-    items: operators.find(({ name }) => name === 'pca')?.rowsKept ?? 0,
-    rejects: rejected,
-    ignored: files.reduce((sum, { dropped }) => sum + dropped, 0),
+    items: total(ran, 'pca', 'rowsKept'),
+    rejects: ran.rejected,
+    ignored: total(ran, 'fromFiles', 'dropped'),
   }
+}
+
+/** Counts the pictures that a run decoded, for the others were known. */
+export function decodedCount(ran: RunSummary): number {
+  return total(ran, 'decode', 'rowsKept')
+}
+
+/** Adds up what all operators of a name did: from the second on they are numbered, `decode#2`. */
+function total({ operators }: RunSummary, name: string, count: 'rowsKept' | 'dropped'): number {
+  return operators
+    .filter((operator) => operator.name.replace(/#\d+$/, '') === name)
+    .reduce((sum, operator) => sum + operator[count], 0)
 }
 
 /** `262 items, 5 rejects, 3 other files`. */
 export function countsText({ items, rejects, ignored }: ItemCounts): string {
-  const other = ignored > 0 ? `, ${String(ignored)} other files` : ''
-  return `${String(items)} items, ${String(rejects)} rejects${other}`
+  const other = ignored > 0 ? `, ${counted(ignored, 'other file')}` : ''
+  return `${counted(items, 'item')}, ${counted(rejects, 'reject')}${other}`
+}
+
+/** `1 item`, `2 items`. */
+export function counted(n: number, noun: string): string {
+  return `${String(n)} ${noun}${n === 1 ? '' : 's'}`
 }

@@ -11,7 +11,7 @@ import { reportPage } from '../report/report-page.ts'
 import { run, type RunSummary } from '../run.ts'
 import { featureColumns, featureHash, features } from './features.ts'
 import { GroupCounter } from './group-counter.ts'
-import { countsText, itemCounts } from './item-counts.ts'
+import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { LabelCounter } from './label-counter.ts'
 import { makeFolder } from './output-folder.ts'
@@ -54,16 +54,17 @@ export async function report(
   const { summary: ran, model_hash } = await writeTables(options, context)
   await writeAbout(files.models, model_hash)
   const tablesSeconds = seconds(started)
+  const pageStarted = performance.now()
   const summary: PageSummary & Record<string, unknown> = {
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
     ...itemCounts(ran),
-    ...(await counted(files)),
-    decoded: ran.operators.find(({ name }) => name === 'decode')?.rowsKept ?? 0,
+    ...(await countedIn(files)),
+    decoded: decodedCount(ran),
     startedAt: startedAt.toISOString(),
     timings: { tables: tablesSeconds, total: tablesSeconds },
     versions: versions(),
     parameters: {
-      model: options.model ?? 'bundled MobileNetV2 1.4',
+      model: model_hash === null ? 'none' : (options.model ?? 'bundled MobileNetV2 1.4'),
       model_hash,
       labels: options.labels ?? 'from folders',
       seed: options.seed,
@@ -82,11 +83,8 @@ export async function report(
     { seed: options.seed },
   )
   await writeFile(files.page, page)
-  const total = seconds(started)
-  const done = {
-    ...summary,
-    timings: { tables: tablesSeconds, page: total - tablesSeconds, total },
-  }
+  const timings = { tables: tablesSeconds, page: seconds(pageStarted), total: seconds(started) }
+  const done = { ...summary, timings }
   await writeFile(files.summary, `${JSON.stringify(done, undefined, 2)}\n`)
   return { summary: done, text: textOf(done, files.page) }
 }
@@ -131,7 +129,7 @@ async function duplicatesIn(rows: Flow<RecordBatch>) {
 }
 
 /** What the tables say of groups and labels. */
-async function counted(files: ReturnType<typeof filesIn>) {
+async function countedIn(files: ReturnType<typeof filesIn>) {
   const groups = new GroupCounter()
   for await (const batch of fromParquet(files.groups, { columns: ['group', 'kind', 'split'] }))
     groups.add(batch)
@@ -151,8 +149,8 @@ function textOf(summary: PageSummary, page: string): string {
   const total = summary.timings['total'] ?? 0
   return [
     `${countsText(summary)} in ${total.toFixed(1)} s`,
-    `${String(exactGroups)} groups of exact copies, ${String(leaks.exact)} of them across splits`,
-    `${String(nearGroups)} groups of near duplicates, ${String(leaks.near)} of them across splits`,
+    `${counted(exactGroups, 'group')} of exact copies, ${String(leaks.exact)} across splits`,
+    `${counted(nearGroups, 'group')} of near duplicates, ${String(leaks.near)} across splits`,
     `report: ${page}`,
   ].join('\n')
 }

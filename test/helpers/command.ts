@@ -15,6 +15,8 @@ export interface Ended {
 
 export interface CommandOptions {
   readonly cwd?: string
+  /** User and group that it runs as; only root can choose. */
+  readonly user?: number
   /** Called with what has been written to stderr so far, and with what sends a signal. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
 }
@@ -23,6 +25,7 @@ export interface CommandOptions {
 export function millrace(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
   const child = spawn(process.execPath, [main, ...args], {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.user !== undefined && { uid: options.user, gid: options.user }),
     env: { ...process.env, DEBUG: '' },
   })
   let stdout = ''
