@@ -14,13 +14,13 @@ import { decode } from '../operators/decode.ts'
 import { infer } from '../operators/infer.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { resize } from '../operators/resize.ts'
-import { column } from '../src/batch.ts'
-import { Control } from '../src/control.ts'
-import { flowOf } from '../src/flow.ts'
+import { column } from '../src/batch/batch.ts'
+import { Control } from '../src/flow/control.ts'
+import { flowOf } from '../src/flow/flow.ts'
 import { unitRows } from '../src/kernels/distance.ts'
 import { hammingDistance } from '../src/kernels/near-pairs.ts'
 import { DuplicateEvidence } from '../src/models/duplicate-evidence.ts'
-import { tensorValues } from '../src/tensor.ts'
+import { tensorValues } from '../src/batch/tensor.ts'
 
 const fromOneTemplate =
   /(^|\/)(shapes|computer|signs_and_symbols|special|geography|buttons|logos|decorations|transportation|games|religion|stickmen|smil[^/]*|duplicates|symbols)\//

@@ -6,8 +6,8 @@
  *   npx jiti bench/flow-overhead.ts
  */
 import { lastValueFrom, map, Observable } from 'rxjs'
-import { Flow, flowOf } from '../src/flow.ts'
-import { operate } from '../src/operate.ts'
+import { Flow, flowOf } from '../src/flow/flow.ts'
+import { operate } from '../src/flow/operate.ts'
 
 const n = 200_000
 const rounds = 5

@@ -15,9 +15,9 @@ import type { RecordBatch } from 'apache-arrow'
 import { lastValueFrom } from 'rxjs'
 import { fromParquet } from '../connectors/from-parquet.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
-import { batchOf, textColumn } from '../src/batch.ts'
-import { flowOf } from '../src/flow.ts'
-import { tensorColumn } from '../src/tensor.ts'
+import { batchOf, textColumn } from '../src/batch/batch.ts'
+import { flowOf } from '../src/flow/flow.ts'
+import { tensorColumn } from '../src/batch/tensor.ts'
 
 const width = 40
 const batchRows = 4096

@@ -9,10 +9,10 @@ import sharp from 'sharp'
 import { decode } from '../operators/decode.ts'
 import { infer } from '../operators/infer.ts'
 import { resize } from '../operators/resize.ts'
-import { batchOf, binaryColumn, textColumn } from '../src/batch.ts'
-import { flowOf } from '../src/flow.ts'
-import { bundledModel } from '../src/onnx-model.ts'
-import { Run } from '../src/run-state.ts'
+import { batchOf, binaryColumn, textColumn } from '../src/batch/batch.ts'
+import { flowOf } from '../src/flow/flow.ts'
+import { bundledModel } from '../src/pictures/onnx-model.ts'
+import { Run } from '../src/run/run-state.ts'
 
 const [pictures = 200, rounds = 3] = process.argv.slice(2).map(Number)
 

@@ -1,10 +1,10 @@
 import type { RecordBatch } from 'apache-arrow'
-import { type Reject, Rejects } from '../src/control.ts'
+import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
-import { type FileRoot, fileRoots } from '../src/file-roots.ts'
-import type { Flow } from '../src/flow.ts'
+import { type FileRoot, fileRoots } from '../src/pictures/file-roots.ts'
+import type { Flow } from '../src/flow/flow.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
-import { labelsFromFolders, labelsFromPattern } from '../src/path-labels.ts'
+import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
 import {
   type FilePlan,
   filesIn,
@@ -14,10 +14,10 @@ import {
   itemSchema,
   loaded,
   type Position,
-} from '../src/picture-files.ts'
-import { type OnError, onErrorChoices } from '../src/row-tasks.ts'
-import type { Counts } from '../src/run-state.ts'
-import { source } from '../src/source.ts'
+} from '../src/pictures/picture-files.ts'
+import { type OnError, onErrorChoices } from '../src/tasks/row-tasks.ts'
+import type { Counts } from '../src/run/run-state.ts'
+import { source } from '../src/flow/source.ts'
 
 /** Options of {@link fromFiles}. */
 export interface FromFilesOptions {

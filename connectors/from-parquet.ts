@@ -1,7 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
-import type { Context } from '../src/context.ts'
+import type { Context } from '../src/flow/context.ts'
 import { OptionError } from '../src/errors.ts'
-import type { Flow } from '../src/flow.ts'
+import type { Flow } from '../src/flow/flow.ts'
 import { tableNames } from '../src/item-ids.ts'
 import { columnList, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
 import {
@@ -10,7 +10,7 @@ import {
   type TablePosition,
 } from '../src/parquet/parquet-table.ts'
 import { ParquetThread } from '../src/parquet/parquet-thread.ts'
-import { source } from '../src/source.ts'
+import { source } from '../src/flow/source.ts'
 
 /** Options of {@link fromParquet}. */
 export interface FromParquetOptions {

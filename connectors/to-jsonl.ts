@@ -1,12 +1,12 @@
 import type { DataType, RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { columnsOf, select } from '../src/batch.ts'
+import { columnsOf, select } from '../src/batch/batch.ts'
 import { ConnectorError } from '../src/errors.ts'
-import { jsonOf } from '../src/json-value.ts'
+import { jsonOf } from '../src/batch/json-value.ts'
 import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
 import { OutputFile, type OutputState } from '../src/output-file.ts'
-import { selectedSchema } from '../src/selected-schema.ts'
-import { sink, type Writer, type WriteSummary } from '../src/sink.ts'
+import { selectedSchema } from '../src/batch/selected-schema.ts'
+import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
 
 /** Options of {@link toJsonl}. */
 export interface ToJsonlOptions {

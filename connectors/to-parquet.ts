@@ -1,8 +1,8 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { select } from '../src/batch.ts'
+import { select } from '../src/batch/batch.ts'
 import { SchemaError } from '../src/errors.ts'
-import { type Flow, flowOf } from '../src/flow.ts'
+import { type Flow, flowOf } from '../src/flow/flow.ts'
 import {
   columnList,
   knownOptions,
@@ -18,8 +18,8 @@ import {
   type ParquetState,
   ParquetWriter,
 } from '../src/parquet/parquet-writer.ts'
-import { selectedSchema } from '../src/selected-schema.ts'
-import { sink, type Writer, type WriteSummary } from '../src/sink.ts'
+import { selectedSchema } from '../src/batch/selected-schema.ts'
+import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
 
 /** Options of {@link toParquet}. */
 export interface ToParquetOptions {

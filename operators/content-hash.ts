@@ -1,8 +1,8 @@
 import { Field, type RecordBatch, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, nonEmptyString, oneOf } from '../src/options.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
-import { requireField } from '../src/schema.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
+import { requireField } from '../src/batch/schema.ts'
 import type { ContentHashTaskOptions } from '../src/tasks/content-hash.ts'
 
 /** Options of {@link contentHash}. */

@@ -1,9 +1,9 @@
 import { Field, Int32, type RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { colour, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
-import { pixelsField } from '../src/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
-import { requireField } from '../src/schema.ts'
+import { pixelsField } from '../src/pictures/pixels.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
+import { requireField } from '../src/batch/schema.ts'
 import type { DecodeTaskOptions } from '../src/tasks/decode.ts'
 
 /** Options of {@link decode}. */

@@ -9,9 +9,9 @@ import {
   vectorFromArray,
 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { batchOf } from '../src/batch.ts'
-import { operate } from '../src/operate.ts'
-import { requireField } from '../src/schema.ts'
+import { batchOf } from '../src/batch/batch.ts'
+import { operate } from '../src/flow/operate.ts'
+import { requireField } from '../src/batch/schema.ts'
 
 const reads = [
   'id',

@@ -1,9 +1,9 @@
 import { Bool, Field, Float64, Int32, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { operateTable } from '../src/column-store.ts'
-import { findDuplicates } from '../src/find-duplicates.ts'
+import { operateTable } from '../src/table/column-store.ts'
+import { findDuplicates } from '../src/neighbors/find-duplicates.ts'
 import { knownOptions, nonEmptyString, numberBetween } from '../src/options.ts'
-import { type ColumnKind, requireField, schemaWith } from '../src/schema.ts'
+import { type ColumnKind, requireField, schemaWith } from '../src/batch/schema.ts'
 import { OptionError } from '../src/errors.ts'
 
 /** Options of {@link duplicates}. */

@@ -1,10 +1,10 @@
 import type { Field, RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { column as columnAt, withColumns } from '../src/batch.ts'
-import { operate } from '../src/operate.ts'
+import { column as columnAt, withColumns } from '../src/batch/batch.ts'
+import { operate } from '../src/flow/operate.ts'
 import { knownOptions, nonEmptyString } from '../src/options.ts'
-import { requireField, schemaWith } from '../src/schema.ts'
-import { fixedShapeTensor, tensorShape } from '../src/tensor.ts'
+import { requireField, schemaWith } from '../src/batch/schema.ts'
+import { fixedShapeTensor, tensorShape } from '../src/batch/tensor.ts'
 
 /** Options of {@link flatten}. */
 export interface FlattenOptions {

@@ -1,6 +1,6 @@
 import { Field, Float64, type RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
-import { learned, learnedOptionNames, type LearnedOptions } from '../src/learned.ts'
+import { learned, learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
 import { GaussianMixture, type GaussianMixtureOptions } from '../src/models/gaussian-mixture.ts'
 import { knownOptions, nonEmptyString } from '../src/options.ts'
 

@@ -1,12 +1,12 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { modelColumns, pictureModel, type PictureModelOptions } from '../src/onnx-model.ts'
+import { modelColumns, pictureModel, type PictureModelOptions } from '../src/pictures/onnx-model.ts'
 import { knownOptions, oneOf } from '../src/options.ts'
-import { checkedPixels, pictureSize } from '../src/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
-import { requireField } from '../src/schema.ts'
+import { checkedPixels, pictureSize } from '../src/pictures/pixels.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
+import { requireField } from '../src/batch/schema.ts'
 import type { InferTaskOptions } from '../src/tasks/infer.ts'
-import { fixedShapeTensor } from '../src/tensor.ts'
+import { fixedShapeTensor } from '../src/batch/tensor.ts'
 
 /** Options of {@link infer}. */
 export interface InferOptions extends PictureModelOptions {

@@ -1,7 +1,7 @@
 import { RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
-import { Barrier } from '../src/control.ts'
-import { Flow, flowOf } from '../src/flow.ts'
+import { Barrier } from '../src/flow/control.ts'
+import { Flow, flowOf } from '../src/flow/flow.ts'
 import { positiveInteger } from '../src/options.ts'
 
 /**

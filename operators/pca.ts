@@ -1,10 +1,10 @@
 import type { DataType, Field, FixedSizeList, RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
 import { SchemaError } from '../src/errors.ts'
-import { learned, learnedOptionNames, type LearnedOptions } from '../src/learned.ts'
+import { learned, learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
 import { Pca } from '../src/models/pca.ts'
 import { knownOptions, nonEmptyString, positiveInteger, trueOrFalse } from '../src/options.ts'
-import { fixedShapeTensor } from '../src/tensor.ts'
+import { fixedShapeTensor } from '../src/batch/tensor.ts'
 
 /** Options of {@link pca}. */
 export interface PcaColumnOptions extends LearnedOptions<Pca> {

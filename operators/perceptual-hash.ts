@@ -1,9 +1,9 @@
 import { Binary, Field, type RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, oneOf } from '../src/options.ts'
-import { checkedPixels } from '../src/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/row-tasks.ts'
-import { requireField } from '../src/schema.ts'
+import { checkedPixels } from '../src/pictures/pixels.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
+import { requireField } from '../src/batch/schema.ts'
 
 /** Options of {@link perceptualHash}. */
 export interface PerceptualHashOptions {

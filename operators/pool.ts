@@ -7,13 +7,13 @@ import {
   type Schema,
 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { column as columnAt, withColumns } from '../src/batch.ts'
+import { column as columnAt, withColumns } from '../src/batch/batch.ts'
 import { SchemaError } from '../src/errors.ts'
-import { operate } from '../src/operate.ts'
+import { operate } from '../src/flow/operate.ts'
 import { axisList, knownOptions, nonEmptyString, oneOf } from '../src/options.ts'
-import { columnOf } from '../src/row-values.ts'
-import { requireField, schemaWith } from '../src/schema.ts'
-import { fixedShapeTensor, tensorShape, tensorValues } from '../src/tensor.ts'
+import { columnOf } from '../src/tasks/row-values.ts'
+import { requireField, schemaWith } from '../src/batch/schema.ts'
+import { fixedShapeTensor, tensorShape, tensorValues } from '../src/batch/tensor.ts'
 
 /** Options of {@link pool}. */
 export interface PoolOptions {

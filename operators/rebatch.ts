@@ -1,9 +1,9 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
-import { decodeBatch, encodeBatch } from '../src/ipc.ts'
-import { operate } from '../src/operate.ts'
+import { decodeBatch, encodeBatch } from '../src/batch/ipc.ts'
+import { operate } from '../src/flow/operate.ts'
 import { knownOptions, positiveInteger } from '../src/options.ts'
-import { Rebatcher } from '../src/rebatcher.ts'
+import { Rebatcher } from '../src/batch/rebatcher.ts'
 
 /** Options of {@link rebatch}. */
 export interface RebatchOptions {

@@ -1,9 +1,9 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, oneOf, positiveInteger } from '../src/options.ts'
-import { checkedPixels, pixelsField } from '../src/pixels.ts'
-import { rowTask } from '../src/row-tasks.ts'
-import { requireField } from '../src/schema.ts'
+import { checkedPixels, pixelsField } from '../src/pictures/pixels.ts'
+import { rowTask } from '../src/tasks/row-tasks.ts'
+import { requireField } from '../src/batch/schema.ts'
 import type { ResizeTaskOptions } from '../src/tasks/resize.ts'
 
 /** Options of {@link resize}. */

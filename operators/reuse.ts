@@ -1,13 +1,13 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
-import { column, concat, select, take, withColumns } from '../src/batch.ts'
-import type { Context } from '../src/context.ts'
-import { Control } from '../src/control.ts'
-import { Deferred } from '../src/deferred.ts'
-import { Flow, type FlowInfo, flowOf } from '../src/flow.ts'
+import { column, concat, select, take, withColumns } from '../src/batch/batch.ts'
+import type { Context } from '../src/flow/context.ts'
+import { Control } from '../src/flow/control.ts'
+import { Deferred } from '../src/flow/deferred.ts'
+import { Flow, type FlowInfo, flowOf } from '../src/flow/flow.ts'
 import { columnList, nonEmptyString } from '../src/options.ts'
 import { StoredRows } from '../src/parquet/stored-rows.ts'
-import { isHeavy, requireField, schemaWithoutHeavy } from '../src/schema.ts'
+import { isHeavy, requireField, schemaWithoutHeavy } from '../src/batch/schema.ts'
 
 export interface ReuseOptions {
   /** Parquet file of an earlier run; where there is none yet, every row is new. */

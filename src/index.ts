@@ -1,25 +1,25 @@
 // The public face: what a pipeline file and a program import from `millrace`. Operators are in
 // `millrace/operators/*`, connectors in `millrace/connectors/*`.
-export { Flow, flowOf, type FlowInfo, type Guarantee, type Pull } from './flow.ts'
-export { operate, type OperateSpec, type Step } from './operate.ts'
-export { concatFlows } from './concat-flows.ts'
-export { declare } from './declare.ts'
-export { fanOut, type FanOutOptions } from './fan-out.ts'
-export { mergeFlows } from './merge-flows.ts'
-export { prefetch } from './prefetch.ts'
-export { stateless } from './stateless.ts'
-export { zipFlows } from './zip-flows.ts'
-export { source, type SourceSpec } from './source.ts'
-export { sink, type SinkSpec, type Writer, type WriteSummary } from './sink.ts'
-export { Barrier, Control, type Reject, Rejects, Watermark } from './control.ts'
-export type { Context } from './context.ts'
+export { Flow, flowOf, type FlowInfo, type Guarantee, type Pull } from './flow/flow.ts'
+export { operate, type OperateSpec, type Step } from './flow/operate.ts'
+export { concatFlows } from './flow/concat-flows.ts'
+export { declare } from './flow/declare.ts'
+export { fanOut, type FanOutOptions } from './flow/fan-out.ts'
+export { mergeFlows } from './flow/merge-flows.ts'
+export { prefetch } from './flow/prefetch.ts'
+export { stateless } from './flow/stateless.ts'
+export { zipFlows } from './flow/zip-flows.ts'
+export { source, type SourceSpec } from './flow/source.ts'
+export { sink, type SinkSpec, type Writer, type WriteSummary } from './flow/sink.ts'
+export { Barrier, Control, type Reject, Rejects, Watermark } from './flow/control.ts'
+export type { Context } from './flow/context.ts'
 
-export { run, type Progress, type RunOptions, type RunSummary } from './run.ts'
-export type { Job } from './plan.ts'
-export { check, type Problem } from './check.ts'
-export { explain, type Plan, type PlannedColumn, type PlanNode } from './explain.ts'
-export type { Counts, RunSettings } from './run-state.ts'
-export type { OperatorSummary } from './tally.ts'
+export { run, type Progress, type RunOptions, type RunSummary } from './run/run.ts'
+export type { Job } from './run/plan.ts'
+export { check, type Problem } from './run/check.ts'
+export { explain, type Plan, type PlannedColumn, type PlanNode } from './run/explain.ts'
+export type { Counts, RunSettings } from './run/run-state.ts'
+export type { OperatorSummary } from './run/tally.ts'
 
 export {
   ConnectorError,
@@ -47,6 +47,6 @@ export {
   take,
   textColumn,
   withColumns,
-} from './batch.ts'
-export { type ColumnKind, heavy, requireField, schemaWith, schemaWithout } from './schema.ts'
-export { fixedShapeTensor, tensorColumn, tensorShape, tensorValues } from './tensor.ts'
+} from './batch/batch.ts'
+export { type ColumnKind, heavy, requireField, schemaWith, schemaWithout } from './batch/schema.ts'
+export { fixedShapeTensor, tensorColumn, tensorShape, tensorValues } from './batch/tensor.ts'

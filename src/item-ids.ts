@@ -1,8 +1,8 @@
 import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { DataType, Field, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
-import { type Column, column, textColumn } from './batch.ts'
+import { type Column, column, textColumn } from './batch/batch.ts'
 import { DataError, SchemaError } from './errors.ts'
-import { typeName } from './schema.ts'
+import { typeName } from './batch/schema.ts'
 
 /** Where the ids of a table's rows come from. */
 export interface IdOrigin {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { check, type Problem } from '../check.ts'
+import { check, type Problem } from '../run/check.ts'
 import { jsonOption } from './options.ts'
 import { note, print, printJson } from './output.ts'
 import { problemText } from './plan-text.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { explain } from '../explain.ts'
+import { explain } from '../run/explain.ts'
 import { jsonOption } from './options.ts'
 import { print, printJson } from './output.ts'
 import { planText } from './plan-text.ts'

@@ -1,5 +1,5 @@
-import type { Plan, PlanNode } from '../explain.ts'
-import type { Problem } from '../check.ts'
+import type { Plan, PlanNode } from '../run/explain.ts'
+import type { Problem } from '../run/check.ts'
 import { byteSize } from './output.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Progress } from '../run.ts'
+import type { Progress } from '../run/run.ts'
 import { count, duration, plural } from './output.ts'
 
 /** Shows how far a run is. */

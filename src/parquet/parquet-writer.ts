@@ -6,9 +6,9 @@ import {
   Table,
   tableFromIPC,
 } from 'apache-arrow'
-import { batchOf, columnsOf, concat, rowBytes } from '../batch.ts'
+import { batchOf, columnsOf, concat, rowBytes } from '../batch/batch.ts'
 import { OutputFile, type OutputState } from '../output-file.ts'
-import { differentSchemas } from '../schema.ts'
+import { differentSchemas } from '../batch/schema.ts'
 import { encodeFooter, movedGroup, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
 import { ParquetThread } from './parquet-thread.ts'

@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises'
 import type { RecordBatch } from 'apache-arrow'
-import { type Column, column, columnsOf, concat, take } from '../batch.ts'
+import { type Column, column, columnsOf, concat, take } from '../batch/batch.ts'
 import { type ByteSource, openFile } from '../bytes.ts'
-import { missingColumn } from '../schema.ts'
+import { missingColumn } from '../batch/schema.ts'
 import { ParquetFile } from './parquet-file.ts'
 import { ParquetThread } from './parquet-thread.ts'
 

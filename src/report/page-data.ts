@@ -1,4 +1,4 @@
-import type { Reject } from '../control.ts'
+import type { Reject } from '../flow/control.ts'
 
 /** An item as the page shows it: a row of `items.parquet`. */
 export interface PageItem {

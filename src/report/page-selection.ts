@@ -1,6 +1,6 @@
 import type { RecordBatch } from 'apache-arrow'
-import { column } from '../batch.ts'
-import type { Reject } from '../control.ts'
+import { column } from '../batch/batch.ts'
+import type { Reject } from '../flow/control.ts'
 import { Best } from './best.ts'
 import { FamiliaritySelection } from './familiarity-selection.ts'
 import { GroupSelection, shareGroups } from './group-selection.ts'

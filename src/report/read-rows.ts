@@ -1,6 +1,6 @@
 import type { RecordBatch, Vector } from 'apache-arrow'
-import { column } from '../batch.ts'
-import type { Reject } from '../control.ts'
+import { column } from '../batch/batch.ts'
+import type { Reject } from '../flow/control.ts'
 import type { PageItem, PageMember } from './page-data.ts'
 
 /** A row of `groups.parquet`. */

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
-import { column } from '../batch.ts'
+import { column } from '../batch/batch.ts'
 import { OptionError } from '../errors.ts'
 import { knownOptions, positiveInteger, wholeNumber } from '../options.ts'
 import type { PageChoice, PageData, PageSummary } from './page-data.ts'

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { type Colour, overBackground } from '../kernels/compose.ts'
-import { pictureFormat } from '../picture-format.ts'
+import { pictureFormat } from '../pictures/picture-format.ts'
 import { bytesIn, RowError, type Task } from './task.ts'
 
 /** Options of this task. */

@@ -1,4 +1,4 @@
-import type { PictureSize } from '../pixels.ts'
+import type { PictureSize } from '../pictures/pixels.ts'
 import { type OpenModel, openModel, type PictureModel } from './onnx-session.ts'
 import { pixelsIn, RowError, type Task, type TaskValue } from './task.ts'
 

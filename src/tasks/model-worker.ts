@@ -1,4 +1,4 @@
-import type { PictureSize } from '../pixels.ts'
+import type { PictureSize } from '../pictures/pixels.ts'
 import { serve } from '../worker.ts'
 import { type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
 

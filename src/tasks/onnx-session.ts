@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { DataError, OptionError, SchemaError } from '../errors.ts'
-import { withOutputs } from '../onnx-outputs.ts'
+import { withOutputs } from '../pictures/onnx-outputs.ts'
 import { didYouMean } from '../options.ts'
-import type { Pixels, PictureSize } from '../pixels.ts'
+import type { Pixels, PictureSize } from '../pictures/pixels.ts'
 
 /** An .onnx model for pictures: which, how it wants them, and what is taken from it. */
 export interface PictureModel extends Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import sharp, { type FitEnum, type KernelEnum, type Sharp } from 'sharp'
-import type { Pixels, PictureSize } from '../pixels.ts'
+import type { Pixels, PictureSize } from '../pictures/pixels.ts'
 import { pixelsIn, type Task } from './task.ts'
 
 /** Options of this task. */

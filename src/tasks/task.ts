@@ -1,4 +1,4 @@
-import type { Pixels } from '../pixels.ts'
+import type { Pixels } from '../pictures/pixels.ts'
 
 /** A value of a row inside a worker thread. */
 export type TaskValue =

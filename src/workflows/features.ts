@@ -7,8 +7,8 @@ import { perceptualHash } from '../../operators/perceptual-hash.ts'
 import { resize } from '../../operators/resize.ts'
 import { reuse } from '../../operators/reuse.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
-import { type Flow, flowOf } from '../flow.ts'
-import { modelHash } from '../onnx-model.ts'
+import { type Flow, flowOf } from '../flow/flow.ts'
+import { modelHash } from '../pictures/onnx-model.ts'
 import { withText } from './items.ts'
 
 /** How pictures become numbers. */

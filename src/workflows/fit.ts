@@ -1,5 +1,5 @@
-import { flowOf } from '../flow.ts'
-import { run } from '../run.ts'
+import { flowOf } from '../flow/flow.ts'
+import { run } from '../run/run.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
-import { column } from '../batch.ts'
+import { column } from '../batch/batch.ts'
 
 /** How many groups there are, and how many of them span splits. */
 export interface GroupCounts {

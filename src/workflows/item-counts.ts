@@ -1,4 +1,4 @@
-import type { RunSummary } from '../run.ts'
+import type { RunSummary } from '../run/run.ts'
 
 /** What became of the files, or of the rows of the sources: they add up to all of them. */
 export interface ItemCounts {

@@ -4,12 +4,12 @@ import type { RecordBatch } from 'apache-arrow'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { pca } from '../../operators/pca.ts'
-import { column, float64Column, withColumns } from '../batch.ts'
+import { column, float64Column, withColumns } from '../batch/batch.ts'
 import { ConnectorError, DataError, OptionError } from '../errors.ts'
-import { type Flow, flowOf } from '../flow.ts'
-import { operate } from '../operate.ts'
-import { requireField, schemaWith } from '../schema.ts'
-import { tensorShape, tensorValues } from '../tensor.ts'
+import { type Flow, flowOf } from '../flow/flow.ts'
+import { operate } from '../flow/operate.ts'
+import { requireField, schemaWith } from '../batch/schema.ts'
+import { tensorShape, tensorValues } from '../batch/tensor.ts'
 
 /** Components that familiarity is estimated in. */
 export const components = 32

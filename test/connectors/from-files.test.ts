@@ -8,9 +8,9 @@ import type { RecordBatch } from 'apache-arrow'
 import { lastValueFrom, take } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromFiles, type FromFilesOptions } from '../../connectors/from-files.ts'
-import { Barrier } from '../../src/control.ts'
+import { Barrier } from '../../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../../src/errors.ts'
-import { Run } from '../../src/run-state.ts'
+import { Run } from '../../src/run/run-state.ts'
 import { gather, plain, values } from '../helpers/pictures.ts'
 
 let base: string

@@ -6,11 +6,17 @@ import { lastValueFrom, take, toArray } from 'rxjs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fromParquet, type FromParquetOptions } from '../../connectors/from-parquet.ts'
 import { toParquet } from '../../connectors/to-parquet.ts'
-import { batchOf, float64Column, int32Column, int64Column, textColumn } from '../../src/batch.ts'
-import { Barrier, Control } from '../../src/control.ts'
-import { flowOf } from '../../src/flow.ts'
-import { Run } from '../../src/run-state.ts'
-import { heavy } from '../../src/schema.ts'
+import {
+  batchOf,
+  float64Column,
+  int32Column,
+  int64Column,
+  textColumn,
+} from '../../src/batch/batch.ts'
+import { Barrier, Control } from '../../src/flow/control.ts'
+import { flowOf } from '../../src/flow/flow.ts'
+import { Run } from '../../src/run/run-state.ts'
+import { heavy } from '../../src/batch/schema.ts'
 import { plainValues } from '../helpers/every-type.ts'
 import { writeWithParquetJs } from '../helpers/parquetjs.ts'
 

@@ -14,12 +14,12 @@ import {
 import { lastValueFrom } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { toJsonl, type ToJsonlOptions } from '../../connectors/to-jsonl.ts'
-import { batchOf, int32Column, textColumn } from '../../src/batch.ts'
-import { Barrier } from '../../src/control.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
-import { Run } from '../../src/run-state.ts'
-import { heavy } from '../../src/schema.ts'
-import { tensorColumn } from '../../src/tensor.ts'
+import { batchOf, int32Column, textColumn } from '../../src/batch/batch.ts'
+import { Barrier } from '../../src/flow/control.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
+import { Run } from '../../src/run/run-state.ts'
+import { heavy } from '../../src/batch/schema.ts'
+import { tensorColumn } from '../../src/batch/tensor.ts'
 import { everyType } from '../helpers/every-type.ts'
 
 let folder: string

@@ -24,13 +24,13 @@ import {
   float64Column,
   int32Column,
   textColumn,
-} from '../../src/batch.ts'
-import { Barrier, Control } from '../../src/control.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
-import { Run } from '../../src/run-state.ts'
-import { heavy } from '../../src/schema.ts'
-import type { WriteSummary } from '../../src/sink.ts'
-import { tensorColumn } from '../../src/tensor.ts'
+} from '../../src/batch/batch.ts'
+import { Barrier, Control } from '../../src/flow/control.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
+import { Run } from '../../src/run/run-state.ts'
+import { heavy } from '../../src/batch/schema.ts'
+import type { WriteSummary } from '../../src/flow/sink.ts'
+import { tensorColumn } from '../../src/batch/tensor.ts'
 import { everyType, plainValues } from '../helpers/every-type.ts'
 import { readWithParquetJs } from '../helpers/parquetjs.ts'
 

@@ -27,7 +27,7 @@ import {
   type Vector,
   vectorFromArray,
 } from 'apache-arrow'
-import { type Column } from '../../src/batch.ts'
+import { type Column } from '../../src/batch/batch.ts'
 
 const item = (type: DataType) => new Field('item', type, true)
 const bytes = (...values: number[]) => Uint8Array.from(values)

@@ -1,12 +1,12 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction, OperatorFunction } from 'rxjs'
-import { take, textColumn, batchOf as batchOfColumns } from '../../src/batch.ts'
-import { type Reject, Rejects } from '../../src/control.ts'
-import type { Flow } from '../../src/flow.ts'
-import { operate } from '../../src/operate.ts'
-import { requireField } from '../../src/schema.ts'
-import { sink, type WriteSummary } from '../../src/sink.ts'
-import { source } from '../../src/source.ts'
+import { take, textColumn, batchOf as batchOfColumns } from '../../src/batch/batch.ts'
+import { type Reject, Rejects } from '../../src/flow/control.ts'
+import type { Flow } from '../../src/flow/flow.ts'
+import { operate } from '../../src/flow/operate.ts'
+import { requireField } from '../../src/batch/schema.ts'
+import { sink, type WriteSummary } from '../../src/flow/sink.ts'
+import { source } from '../../src/flow/source.ts'
 
 const empty = batchOfColumns([textColumn('id', [])])
 

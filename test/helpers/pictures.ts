@@ -1,10 +1,10 @@
 import type { RecordBatch } from 'apache-arrow'
 import sharp, { type Sharp } from 'sharp'
-import { batchOf, binaryColumn, textColumn } from '../../src/batch.ts'
-import type { Context } from '../../src/context.ts'
-import { type Reject, Rejects } from '../../src/control.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
-import { Run } from '../../src/run-state.ts'
+import { batchOf, binaryColumn, textColumn } from '../../src/batch/batch.ts'
+import type { Context } from '../../src/flow/context.ts'
+import { type Reject, Rejects } from '../../src/flow/control.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
+import { Run } from '../../src/run/run-state.ts'
 
 /** A picture of one colour. */
 export function plain(

@@ -6,7 +6,7 @@ import {
   float64Column,
   int32Column,
   textColumn,
-} from '../../src/batch.ts'
+} from '../../src/batch/batch.ts'
 import type { PageSummary } from '../../src/report/page-data.ts'
 
 export interface ItemRow {

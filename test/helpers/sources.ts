@@ -1,4 +1,4 @@
-import { Flow } from '../../src/flow.ts'
+import { Flow } from '../../src/flow/flow.ts'
 
 /** A flow of 0 to n − 1 that counts what happens to it. */
 export interface Counter {

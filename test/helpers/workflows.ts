@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } f
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fromParquet } from '../../connectors/from-parquet.ts'
-import { typeName } from '../../src/schema.ts'
+import { typeName } from '../../src/batch/schema.ts'
 import type { WorkflowContext } from '../../src/workflows/workflow.ts'
 import type { Row } from './batches.ts'
 

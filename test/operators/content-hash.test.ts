@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { contentHash } from '../../operators/content-hash.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
-import { flowOf } from '../../src/flow.ts'
+import { flowOf } from '../../src/flow/flow.ts'
 import { gather, pictureBatches, values } from '../helpers/pictures.ts'
 
 describe('contentHash', () => {

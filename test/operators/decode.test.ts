@@ -3,10 +3,10 @@ import { crc32 } from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
-import { column } from '../../src/batch.ts'
+import { column } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
-import { flowOf } from '../../src/flow.ts'
-import { type Pixels, pixelsAt } from '../../src/pixels.ts'
+import { flowOf } from '../../src/flow/flow.ts'
+import { type Pixels, pixelsAt } from '../../src/pictures/pixels.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
 
 /** The one picture, decoded. */

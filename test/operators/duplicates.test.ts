@@ -3,12 +3,12 @@ import { lastValueFrom, toArray } from 'rxjs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates, type DuplicatesOptions } from '../../operators/duplicates.ts'
-import { batchOf, binaryColumn, column, int32Column, textColumn } from '../../src/batch.ts'
+import { batchOf, binaryColumn, column, int32Column, textColumn } from '../../src/batch/batch.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
 import { mirrored } from '../../src/kernels/perceptual-hash.ts'
-import { tensorColumn } from '../../src/tensor.ts'
+import { tensorColumn } from '../../src/batch/tensor.ts'
 
 afterAll(closeKernel)
 

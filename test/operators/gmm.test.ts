@@ -6,13 +6,13 @@ import { lastValueFrom, type Observable, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gmm, type GmmOptions } from '../../operators/gmm.ts'
 import { pca } from '../../operators/pca.ts'
-import { batchOf, column, concat, textColumn } from '../../src/batch.ts'
-import { TableFlow } from '../../src/column-store.ts'
+import { batchOf, column, concat, textColumn } from '../../src/batch/batch.ts'
+import { TableFlow } from '../../src/table/column-store.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
 import type { GaussianMixture } from '../../src/models/gaussian-mixture.ts'
-import { Run } from '../../src/run-state.ts'
+import { Run } from '../../src/run/run-state.ts'
 
 let folder: string
 beforeAll(async () => {

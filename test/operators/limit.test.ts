@@ -3,7 +3,7 @@ import { lastValueFrom, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { limit } from '../../operators/limit.ts'
 import { OptionError } from '../../src/errors.ts'
-import { Flow } from '../../src/flow.ts'
+import { Flow } from '../../src/flow/flow.ts'
 import { batchesOf } from '../helpers/batches.ts'
 
 const rows = Array.from({ length: 7 }, (_, id) => ({ id }))

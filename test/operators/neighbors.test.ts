@@ -5,11 +5,11 @@ import { makeVector, type RecordBatch } from 'apache-arrow'
 import { concat as concatFlows, lastValueFrom, throwError, toArray } from 'rxjs'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { neighbors, type NeighborsOptions } from '../../operators/neighbors.ts'
-import { batchOf, column, textColumn } from '../../src/batch.ts'
+import { batchOf, column, textColumn } from '../../src/batch/batch.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
-import { tensorColumn } from '../../src/tensor.ts'
+import { tensorColumn } from '../../src/batch/tensor.ts'
 
 let folder: string
 beforeEach(async () => {

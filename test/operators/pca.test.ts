@@ -12,14 +12,14 @@ import {
 import { lastValueFrom, type Observable, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pca, type PcaColumnOptions } from '../../operators/pca.ts'
-import { batchOf, column, concat, textColumn, withColumns } from '../../src/batch.ts'
-import { Barrier, Rejects } from '../../src/control.ts'
+import { batchOf, column, concat, textColumn, withColumns } from '../../src/batch/batch.ts'
+import { Barrier, Rejects } from '../../src/flow/control.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
 import type { Pca } from '../../src/models/pca.ts'
-import { Run } from '../../src/run-state.ts'
-import { tensorColumn, tensorValues } from '../../src/tensor.ts'
+import { Run } from '../../src/run/run-state.ts'
+import { tensorColumn, tensorValues } from '../../src/batch/tensor.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
 import { perceptualHash } from '../../operators/perceptual-hash.ts'
 import { SchemaError } from '../../src/errors.ts'
-import { flowOf } from '../../src/flow.ts'
+import { flowOf } from '../../src/flow/flow.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
 
 function bitsApart(a: Uint8Array, b: Uint8Array): number {

@@ -2,10 +2,15 @@ import { Field, FixedSizeList, Float32, makeData, makeVector } from 'apache-arro
 import { describe, expect, it } from 'vitest'
 import { flatten } from '../../operators/flatten.ts'
 import { pool } from '../../operators/pool.ts'
-import { batchOf, textColumn } from '../../src/batch.ts'
+import { batchOf, textColumn } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
-import { flowOf } from '../../src/flow.ts'
-import { fixedShapeTensor, tensorColumn, tensorShape, tensorValues } from '../../src/tensor.ts'
+import { flowOf } from '../../src/flow/flow.ts'
+import {
+  fixedShapeTensor,
+  tensorColumn,
+  tensorShape,
+  tensorValues,
+} from '../../src/batch/tensor.ts'
 import { gather } from '../helpers/pictures.ts'
 
 /** Two tensors of shape 2 × 2 × 3: 0..11 and 100..111. */

@@ -1,11 +1,11 @@
 import { lastValueFrom, of, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { rebatch } from '../../operators/rebatch.ts'
-import { batchOf, byteLength, int32Column, rowBytes, textColumn } from '../../src/batch.ts'
-import { Barrier } from '../../src/control.ts'
+import { batchOf, byteLength, int32Column, rowBytes, textColumn } from '../../src/batch/batch.ts'
+import { Barrier } from '../../src/flow/control.ts'
 import { OptionError } from '../../src/errors.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
-import { Run } from '../../src/run-state.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
+import { Run } from '../../src/run/run-state.ts'
 import { everyType, plainValues } from '../helpers/every-type.ts'
 
 const texts = ['aaaa', null, 'bb', 'cccccccccccc', '', 'd', 'eeeeee']

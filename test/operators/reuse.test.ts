@@ -6,11 +6,18 @@ import { lastValueFrom, toArray } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { reuse } from '../../operators/reuse.ts'
-import { batchOf, column, float64Column, take, textColumn, withColumns } from '../../src/batch.ts'
-import { type Control, Rejects } from '../../src/control.ts'
-import { Flow, flowOf } from '../../src/flow.ts'
-import { operate } from '../../src/operate.ts'
-import { schemaWith } from '../../src/schema.ts'
+import {
+  batchOf,
+  column,
+  float64Column,
+  take,
+  textColumn,
+  withColumns,
+} from '../../src/batch/batch.ts'
+import { type Control, Rejects } from '../../src/flow/control.ts'
+import { Flow, flowOf } from '../../src/flow/flow.ts'
+import { operate } from '../../src/flow/operate.ts'
+import { schemaWith } from '../../src/batch/schema.ts'
 
 let folder: string
 beforeAll(async () => {

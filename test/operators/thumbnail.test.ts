@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
-import { flowOf } from '../../src/flow.ts'
+import { flowOf } from '../../src/flow/flow.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
 
 describe('thumbnail', () => {

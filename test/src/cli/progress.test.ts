@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { progressView, type Terminal } from '../../../src/cli/progress.ts'
-import type { Progress } from '../../../src/run.ts'
+import type { Progress } from '../../../src/run/run.ts'
 
 interface Screen extends Terminal {
   written: string

@@ -19,8 +19,8 @@ import {
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { editArrowSchema } from '../../../src/parquet/arrow-schema.ts'
-import { typeName } from '../../../src/schema.ts'
-import { fixedShapeTensor } from '../../../src/tensor.ts'
+import { typeName } from '../../../src/batch/schema.ts'
+import { fixedShapeTensor } from '../../../src/batch/tensor.ts'
 
 const field = (name: string, type: DataType) =>
   new Field(name, type, true, new Map([['about', name]]))

@@ -1,0 +1,49 @@
+import { Barrier } from './control.ts'
+import { OptionError } from '../errors.ts'
+import { Flow } from './flow.ts'
+import { differentSchemas } from '../batch/schema.ts'
+
+/**
+ * Reads flows one after another.
+ *
+ * - Order: all of the first, then all of the second, and so on. Nothing of a flow is opened before its turn.
+ * - Memory: none of its own.
+ * - Barriers: which flow's turn it is is the state; those before it are not read again.
+ *
+ * @throws {OptionError} at the call, if there is no flow
+ * @throws {SchemaError} from `schema()`, if their schemas differ
+ * @example
+ * concatFlows([fromFiles('train'), fromFiles('test')])
+ */
+export function concatFlows<T>(flows: readonly Flow<T>[]): Flow<T> {
+  const [only] = flows
+  if (!only) throw new OptionError('Expected at least one flow, got an empty list')
+  if (flows.length === 1) return only
+  const flow: Flow<T> = new Flow(
+    async function* (context) {
+      const key = context.run?.key(flow, 'concatFlows') ?? ''
+      const from = (context.run?.restored(key) as number | undefined) ?? 0
+      for (let turn = from; turn < flows.length; turn++) {
+        for await (const value of flows[turn]?.pull(context) ?? []) {
+          if (value instanceof Barrier) value.states.set(key, turn)
+          yield value
+        }
+      }
+    },
+    {
+      name: 'concatFlows',
+      role: 'operator',
+      inputs: flows,
+      schema: (schemas) => {
+        const [first, ...others] = schemas
+        for (const other of others)
+          if (first) {
+            const difference = differentSchemas(first, other, 'concatFlows')
+            if (difference) throw difference
+          }
+        return first as NonNullable<typeof first>
+      },
+    },
+  )
+  return flow
+}

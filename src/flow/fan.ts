@@ -1,0 +1,272 @@
+import { tmpdir } from 'node:os'
+import { RecordBatch } from 'apache-arrow'
+import type { Context } from './context.ts'
+import { Control, Rejects } from './control.ts'
+import { Deferred } from './deferred.ts'
+import { OptionError, OverrunError } from '../errors.ts'
+import type { Flow } from './flow.ts'
+import { Spill, type Spilled } from './spill.ts'
+import { untilAborted } from './until-aborted.ts'
+
+/** Settings of a {@link Fan}; see `FanOutOptions`. */
+export interface FanOptions {
+  /** Number of branches. */
+  readonly branches: number
+  /** See `FanOutOptions`. */
+  readonly memoryBytes: number
+  /** See `FanOutOptions`. */
+  readonly spillBytes: number
+  /** See `FanOutOptions`. */
+  readonly patienceMs: number
+  /** See `FanOutOptions`. */
+  readonly spillDir: string | undefined
+}
+
+/** A value, shared by the branches that have not taken it. */
+interface Entry<T> {
+  /** What is held in memory. */
+  value: T | Control | undefined
+  /** Where it is, if it is on disk. */
+  spilled?: Spilled
+  /** Bytes that it takes in memory. */
+  bytes: number
+  /** Branches that have not taken it. */
+  waiting: number
+}
+
+interface Branch<T> {
+  state: 'expected' | 'reading' | 'gone'
+  readonly queue: Entry<T>[]
+  context?: Context
+  /** Wakes its reader, who has taken all there is. */
+  asking: (() => void) | undefined
+}
+
+const valueBytes = 1024
+
+/** One reading of a source by several branches. */
+export class Fan<T> {
+  readonly #input: Flow<T>
+  readonly #options: FanOptions
+  readonly #branches: readonly Branch<T>[]
+  readonly #abort = new AbortController()
+  readonly #spill: Spill
+  #heldBytes = 0
+  #started = false
+  #ended = false
+  #failure: { readonly cause: unknown } | undefined
+  /** A branch asks for a value, or none is left. */
+  #asked = new Deferred()
+  /** The slowest branch took a value, or left. */
+  #caughtUp = new Deferred()
+  #patient = true
+
+  constructor(input: Flow<T>, options: FanOptions) {
+    this.#input = input
+    this.#options = options
+    this.#branches = Array.from({ length: options.branches }, () => ({
+      state: 'expected',
+      queue: [],
+      asking: undefined,
+    }))
+    this.#spill = new Spill(() => this.#folder(), Math.max(1, options.spillBytes / 8))
+  }
+
+  /** Whether every branch has been read. */
+  get over(): boolean {
+    return this.#branches.every((branch) => branch.state === 'gone')
+  }
+
+  /** The values, for branch `index`. */
+  async *read(index: number, context: Context): AsyncGenerator<T | Control> {
+    const branch = this.#branches[index]
+    if (branch?.state !== 'expected')
+      throw new OptionError(`Expected one reader of ${nameOf(index)}, got another`)
+    branch.state = 'reading'
+    branch.context = context
+    function wake(): void {
+      branch?.asking?.()
+    }
+    context.signal.addEventListener('abort', wake)
+    try {
+      this.#start()
+      while (!context.signal.aborted) {
+        if (this.#failure?.cause instanceof OverrunError) throw this.#failure.cause
+        const entry = branch.queue.shift()
+        if (entry) yield await this.#take(entry, branch)
+        else if (this.#failure) throw this.#failure.cause
+        else if (this.#ended) return
+        else await this.#ask(branch)
+      }
+    } finally {
+      context.signal.removeEventListener('abort', wake)
+      await this.#leave(branch)
+    }
+  }
+
+  async #ask(branch: Branch<T>): Promise<void> {
+    const arrived = new Deferred()
+    branch.asking = arrived.resolve
+    this.#asked.resolve()
+    await arrived.promise
+    branch.asking = undefined
+  }
+
+  async #take(entry: Entry<T>, branch: Branch<T>): Promise<T | Control> {
+    const value = entry.spilled
+      ? ((await this.#spill.read(entry.spilled)) as T)
+      : (entry.value as T | Control)
+    if (this.#slowest() === branch) this.#noteProgress()
+    await this.#release(entry)
+    return value
+  }
+
+  #slowest(): Branch<T> | undefined {
+    const reading = this.#reading()
+    return reading.reduce(
+      (a, b) => (b.queue.length > a.queue.length ? b : a),
+      reading[0] as Branch<T>,
+    )
+  }
+
+  #noteProgress(): void {
+    this.#patient = true
+    this.#caughtUp.resolve()
+  }
+
+  /** One branch less waits for `entry`. */
+  async #release(entry: Entry<T>): Promise<void> {
+    if (--entry.waiting > 0) return
+    if (entry.spilled) await this.#spill.forget(entry.spilled)
+    else this.#heldBytes -= entry.bytes
+  }
+
+  async #leave(branch: Branch<T>): Promise<void> {
+    branch.state = 'gone'
+    for (const entry of branch.queue.splice(0)) await this.#release(entry)
+    this.#noteProgress()
+    this.#start()
+    if (!this.over) return
+    this.#abort.abort()
+    this.#asked.resolve()
+    await this.#spill.close()
+  }
+
+  #start(): void {
+    const states = this.#branches.map((branch) => branch.state)
+    if (this.#started || states.includes('expected') || this.over) return
+    this.#started = true
+    void this.#drive()
+  }
+
+  #reading(): Branch<T>[] {
+    return this.#branches.filter((branch) => branch.state === 'reading')
+  }
+
+  /** Reads the source whenever some branch has taken all there is. */
+  async #drive(): Promise<void> {
+    const contexts = this.#reading().flatMap(({ context }) => context ?? [])
+    const columns = union(contexts.map((context) => context.columns))
+    const run = contexts.find((context) => context.run)?.run
+    const { signal } = this.#abort
+    const upstream = { signal, ...(run && { run }), ...(columns && { columns }) }
+    try {
+      await this.#demand()
+      for await (const value of untilAborted(this.#input.pull(upstream), signal)) {
+        await this.#put(value)
+        await this.#demand()
+      }
+    } catch (cause) {
+      this.#failure = { cause }
+    }
+    this.#ended = true
+    for (const branch of this.#branches) branch.asking?.()
+  }
+
+  async #demand(): Promise<void> {
+    while (!this.#abort.signal.aborted && !this.#branches.some((branch) => branch.asking)) {
+      this.#asked = new Deferred()
+      await this.#asked.promise
+    }
+  }
+
+  async #put(value: T | Control): Promise<void> {
+    const reading = this.#reading()
+    const branches = value instanceof Rejects ? reading.slice(0, 1) : reading
+    const bytes = sizeOf(value)
+    const entry: Entry<T> = { value, bytes, waiting: branches.length }
+    if (branches.length > 0) this.#heldBytes += bytes
+    const late = branches.some((branch) => !branch.asking)
+    for (const branch of branches) {
+      branch.queue.push(entry)
+      branch.asking?.()
+      branch.asking = undefined
+    }
+    if (!late || value instanceof Control) return
+    while (this.#heldBytes > this.#options.memoryBytes && entry.waiting > 0) {
+      this.#patient = this.#patient && (await this.#progressSoon())
+      if (this.#patient) continue
+      await this.#toDisk(entry)
+      return
+    }
+  }
+
+  /** Waits for the slowest branch to take a value; false if it takes none. */
+  async #progressSoon(): Promise<boolean> {
+    this.#caughtUp = new Deferred()
+    const { promise, resolve } = this.#caughtUp
+    let progress = true
+    const timer = setTimeout(() => {
+      progress = false
+      resolve()
+    }, this.#options.patienceMs)
+    await promise
+    clearTimeout(timer)
+    return progress
+  }
+
+  async #toDisk(entry: Entry<T>): Promise<void> {
+    const { memoryBytes, spillBytes } = this.#options
+    if (this.#spill.bytes + entry.bytes > spillBytes) {
+      const index = this.#branches.indexOf(this.#slowest() as Branch<T>)
+      const bound = `${String(memoryBytes)} bytes in memory and ${String(spillBytes)} on disk`
+      throw new OverrunError(`Expected ${nameOf(index)} to lag by at most ${bound}, got more`)
+    }
+    const spilled = await this.#spill.write(entry.value)
+    if (entry.waiting === 0) {
+      await this.#spill.forget(spilled)
+      return
+    }
+    entry.spilled = spilled
+    entry.value = undefined
+    this.#heldBytes -= entry.bytes
+  }
+
+  async #folder(): Promise<string> {
+    const { spillDir } = this.#options
+    if (spillDir !== undefined) return spillDir
+    const run = this.#branches.find(({ context }) => context?.run)?.context?.run
+    return run ? run.folder() : tmpdir()
+  }
+}
+
+function nameOf(index: number): string {
+  return `branch ${String(index + 1)} of fanOut`
+}
+
+function sizeOf(value: unknown): number {
+  if (value instanceof Control) return 0
+  return value instanceof RecordBatch ? value.data.byteLength : valueBytes
+}
+
+/** What any reader wants; undefined if one wants every column. */
+function union(
+  sets: readonly (ReadonlySet<string> | undefined)[],
+): ReadonlySet<string> | undefined {
+  const all = new Set<string>()
+  for (const set of sets) {
+    if (!set) return undefined
+    for (const name of set) all.add(name)
+  }
+  return all
+}

@@ -1,0 +1,171 @@
+import { RecordBatch, type Schema } from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { withoutHeavy } from '../batch/batch.ts'
+import { ChildSignal } from './child-signal.ts'
+import { concurrently, oneByOne, type Work } from './concurrently.ts'
+import type { Context } from './context.ts'
+import { Control, Rejects } from './control.ts'
+import { Flow, flowOf } from './flow.ts'
+import { nonEmptyString, positiveInteger } from '../options.ts'
+import type { Counts } from '../run/run-state.ts'
+import { untilAborted } from './until-aborted.ts'
+
+/** What one subscription does with its input. A generator is the usual way to write each part. */
+export interface Step<T, R, S = unknown> {
+  /**
+   * Called per value; yields what goes downstream, {@link Rejects} for rows that fail.
+   * Throwing fails the stream. With `concurrency` above 1 it is called again before it has ended.
+   */
+  readonly next: (value: T) => Iterable<R | Control> | AsyncIterable<R | Control>
+  /** Called once, when the input completes; yields what is still held. */
+  readonly flush?: () => Iterable<R | Control> | AsyncIterable<R | Control>
+  /** Called at a barrier, when all values before it are answered; returns the state: anything `structuredClone` takes. */
+  readonly snapshot?: () => S | Promise<S>
+  /** Called before the first value, with the state to go on from. */
+  readonly restore?: (state: S) => void | Promise<void>
+  /** Called last, however the stream ends. */
+  readonly close?: () => void | Promise<void>
+}
+
+/** An operator: what it is called, what it does to the schema, and how it starts. */
+export interface OperateSpec<T, R> {
+  /** Name in plans, counters and rejects. */
+  readonly name: string
+  /** Runs once per subscription, so two uses of one operator never share state. */
+  readonly start: (context: Context) => Step<T, R>
+  /** The schema that comes out; throws {@link SchemaError} when the input lacks something. */
+  readonly schema?: (input: Schema) => Schema | Promise<Schema>
+  /** Heavy columns that it reads. */
+  readonly reads?: readonly string[]
+  /**
+   * Values in work at a time; also the bound on values held.
+   *
+   * @default 1
+   */
+  readonly concurrency?: number
+  /**
+   * Whether answers come out in the order of the values.
+   *
+   * @default true
+   */
+  readonly ordered?: boolean
+  /** See {@link FlowInfo}. */
+  readonly memoryBytes?: number
+  /** See {@link FlowInfo}. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Builds an operator from a step.
+ *
+ * - Order: as the input's, unless `ordered` is false.
+ * - Concurrency: at most `concurrency` values are in work or wait for their turn, each with at most
+ *   4 answers; nothing else is held.
+ * - Columns: heavy ones that nobody after it wants are dropped.
+ * - Barriers: pass when everything before them is answered.
+ * - An early end skips `flush`; `close` comes when all work has ended.
+ *
+ * @throws {OptionError} at the call, if `name` is empty or `concurrency` below 1
+ */
+export function operate<T, R>(
+  given: OperateSpec<T, R> | (() => Step<T, R>),
+): OperatorFunction<T, R> {
+  const spec: OperateSpec<T, R> =
+    typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
+  nonEmptyString('name', spec.name)
+  positiveInteger('concurrency', spec.concurrency ?? 1)
+  const { name, schema, memoryBytes, settings } = spec
+
+  return (source) => {
+    const input = flowOf(source)
+    const flow: Flow<R> = new Flow(
+      (context) => running(spec, input, context.run?.key(flow, name) ?? name, context),
+      {
+        name,
+        role: 'operator',
+        inputs: [input],
+        reads: spec.reads ?? [],
+        ...(schema && { schema: ([first]) => schema(first as Schema) }),
+        ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(settings && { settings }),
+      },
+    )
+    return flow
+  }
+}
+
+/** The context for upstream: the heavy columns in `reads` are wanted too. */
+export function wanting(context: Context, reads: readonly string[]): Context {
+  if (!context.columns || reads.length === 0) return context
+  return { ...context, columns: new Set([...context.columns, ...reads]) }
+}
+
+async function* running<T, R>(
+  spec: OperateSpec<T, R>,
+  input: Flow<T>,
+  key: string,
+  context: Context,
+): AsyncGenerator<R | Control> {
+  const { start, reads = [], concurrency = 1, ordered = true } = spec
+  const { run, columns } = context
+  const counts = run?.count(key)
+  const child = new ChildSignal(context.signal)
+  const upstream = { ...wanting(context, reads), signal: child.signal }
+  const step = start({ ...context, signal: child.signal })
+  const work: Work<T, R> = {
+    child,
+    answers(value) {
+      if (counts && value instanceof RecordBatch) counts.rowsIn += value.numRows
+      return answered(step.next(value), counts, columns)
+    },
+    async save(barrier) {
+      if (step.snapshot) barrier.states.set(key, await step.snapshot())
+      return barrier
+    },
+  }
+  try {
+    const state = run?.restored(key)
+    if (state !== undefined) await step.restore?.(state)
+    const values = untilAborted(input.pull(upstream), child.signal)
+    yield* concurrency === 1
+      ? oneByOne(values, work)
+      : concurrently(values, work, { concurrency, ordered })
+    if (context.signal.aborted) return
+    if (step.flush) yield* answered(step.flush(), counts, columns)
+    settle(counts)
+    run?.settled.add(key)
+  } finally {
+    child.abort()
+    await step.close?.()
+  }
+}
+
+/** Counts what a step made, and drops the heavy columns that nobody wants. */
+function answered<R>(
+  made: Iterable<R | Control> | AsyncIterable<R | Control>,
+  counts: Counts | undefined,
+  columns: ReadonlySet<string> | undefined,
+): Iterable<R | Control> | AsyncIterable<R | Control> {
+  function pass(value: R | Control): R | Control {
+    if (counts && value instanceof Rejects) counts.rejected += value.rows.length
+    if (!(value instanceof RecordBatch)) return value
+    if (counts) counts.rowsKept += value.numRows
+    return withoutHeavy(value, columns) as R & RecordBatch
+  }
+  return Symbol.iterator in made ? eachNow(made, pass) : each(made, pass)
+}
+
+function* eachNow<R>(made: Iterable<R>, pass: (value: R) => R): Iterable<R> {
+  for (const value of made) yield pass(value)
+}
+
+async function* each<R>(made: AsyncIterable<R>, pass: (value: R) => R): AsyncIterable<R> {
+  for await (const value of made) yield pass(value)
+}
+
+/** At the end: an expanding operator kept the rows it did not reject, and what is missing was dropped. */
+function settle(counts: Counts | undefined): void {
+  if (!counts) return
+  counts.rowsKept = Math.min(counts.rowsKept, counts.rowsIn - counts.rejected)
+  counts.dropped = counts.rowsIn - counts.rowsKept - counts.rejected
+}

@@ -1,0 +1,130 @@
+import { RecordBatch, type Schema } from 'apache-arrow'
+import { withoutHeavy } from '../batch/batch.ts'
+import type { Context } from './context.ts'
+import { type Barrier, Control, Rejects } from './control.ts'
+import { Deferred } from './deferred.ts'
+import { Flow } from './flow.ts'
+import type { Counts } from '../run/run-state.ts'
+import { untilAborted } from './until-aborted.ts'
+
+/** A source: what it is called and how it is read. */
+export interface SourceSpec<T, P> {
+  /** Name in plans and counters, and the key of its position in checkpoints. */
+  readonly name: string
+  /** The schema of its batches; may read metadata, never data. */
+  readonly schema?: () => Schema | Promise<Schema>
+  /**
+   * Whether it ends by itself.
+   *
+   * @default true
+   */
+  readonly bounded?: boolean
+  /**
+   * Reads on after `from`, or from the start without it. Each value (a control message counts as
+   * one) comes with the position after it: anything `structuredClone` takes. Opens nothing before it
+   * is asked for the first value; closes what it opened when the signal aborts, and in `finally`.
+   */
+  readonly read: (
+    context: Context,
+    from: P | undefined,
+  ) => AsyncIterable<readonly [value: T | Control, position: P]>
+  /** See {@link FlowInfo}. */
+  readonly memoryBytes?: number
+  /** See {@link FlowInfo}. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Makes a flow of what `read` yields.
+ *
+ * - Barriers: one that is due goes down once, between two values, while the source is idle, or before
+ *   it ends, with the position as the source's state.
+ * - Drain: ends before the next value.
+ * - Resume: starts after the position that the checkpoint has for it.
+ * - Columns: heavy ones that nobody wants are dropped, if `read` still carries them.
+ * - Memory: one value, asked for when the one before has been taken.
+ */
+export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
+  const { name, schema, read, bounded = true, memoryBytes, settings } = spec
+  const flow: Flow<T> = new Flow(
+    async function* (context) {
+      const key = context.run?.key(flow, name) ?? name
+      const counts = context.run?.count(key)
+      for await (const value of withBarriers(read, key, context)) {
+        count(value, counts)
+        yield value instanceof RecordBatch
+          ? (withoutHeavy(value, context.columns) as T & RecordBatch)
+          : value
+      }
+    },
+    {
+      name,
+      role: 'source',
+      bounded,
+      ...(schema && { schema }),
+      ...(memoryBytes !== undefined && { memoryBytes }),
+      ...(settings && { settings }),
+    },
+  )
+  return flow
+}
+
+async function* withBarriers<T, P>(
+  read: SourceSpec<T, P>['read'],
+  key: string,
+  context: Context,
+): AsyncGenerator<T | Control> {
+  const { run, signal } = context
+  let position = run?.restored(key) as P | undefined
+  let sent: Barrier | undefined
+  let requested = new Deferred()
+  const draining = new AbortController()
+  const reading = AbortSignal.any([signal, draining.signal])
+  const stopListening = run?.onRequest(() => {
+    if (run.draining) draining.abort()
+    requested.resolve()
+  })
+  if (run?.draining) draining.abort()
+  const values = untilAborted(read({ ...context, signal: reading }, position), reading)
+
+  function due(): Barrier | undefined {
+    const barrier = run?.barrier
+    if (barrier === sent) return undefined
+    sent = barrier
+    barrier?.states.set(key, position)
+    return barrier
+  }
+
+  try {
+    for (;;) {
+      const pulled = values.next()
+      pulled.catch(() => undefined)
+      let result: IteratorResult<readonly [T | Control, P], undefined> | undefined
+      // A barrier may be due while the value is waited for; the value stays asked for.
+      while (!result) {
+        for (let barrier; (barrier = due());) yield barrier
+        requested = new Deferred()
+        result = (await Promise.race([pulled, requested.promise])) ?? undefined
+      }
+      if (result.done) break
+      position = result.value[1]
+      yield result.value[0]
+    }
+    if (signal.aborted) return
+    for (let barrier; (barrier = due());) yield barrier
+  } finally {
+    stopListening?.()
+    await values.return()
+  }
+}
+
+function count(value: unknown, counts: Counts | undefined): void {
+  if (!counts) return
+  if (value instanceof RecordBatch) {
+    counts.rowsIn += value.numRows
+    counts.rowsKept += value.numRows
+  } else if (value instanceof Rejects) {
+    counts.rowsIn += value.rows.length
+    counts.rejected += value.rows.length
+  }
+}

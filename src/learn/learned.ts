@@ -1,0 +1,205 @@
+import {
+  type DataType,
+  type Field,
+  type FixedSizeList,
+  type RecordBatch,
+  type Schema,
+} from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import { batchOf, withColumns } from '../batch/batch.ts'
+import { operateTable, type StoredTable } from '../table/column-store.ts'
+import type { Context } from '../flow/context.ts'
+import { OptionError, SchemaError } from '../errors.ts'
+import { flowOf } from '../flow/flow.ts'
+import type { LearnedOptions, LearnedSpec } from './learned-spec.ts'
+import type { Model } from '../models/model.ts'
+import { loadModel, saveModel } from '../models/save.ts'
+import { OnlineStep, versionField } from './online-step.ts'
+import { operate } from '../flow/operate.ts'
+import { nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
+import { scoreColumns, validRows } from './row-scores.ts'
+import { requireField, schemaWith, typeName } from '../batch/schema.ts'
+import { WindowScorer } from './window-scorer.ts'
+
+export { type LearnedOptions, learnedOptionNames, type LearnedSpec } from './learned-spec.ts'
+
+/**
+ * Makes the operator of a model, in its three modes.
+ *
+ * - Rows: n to n, in input order. Nulls: a null is not learned, and its scores are null.
+ * - What comes out does not depend on the batches: windows and blocks are counted over rows, and
+ *   each is computed in the same shape.
+ *
+ * @throws {OptionError} at the call, if an option is out of range, or when it is applied, if `fit` would never end
+ */
+export function learned<M extends Model<unknown>>(
+  spec: LearnedSpec<M>,
+  options: LearnedOptions<M>,
+): OperatorFunction<RecordBatch, RecordBatch> {
+  const checked = checkedOptions(options)
+  return (source) => {
+    const input = flowOf(source)
+    if (checked.model !== undefined) return frozen(spec, checked, checked.model)(input)
+    const mode = checked.mode ?? (input.bounded ? 'fit' : 'online')
+    if (mode === 'online') return online(spec, checked)(input)
+    if (input.bounded) return fit(spec, checked)(input)
+    throw new OptionError(
+      `Expected a bounded flow for ${spec.name} in mode 'fit', got an unbounded one`,
+    )
+  }
+}
+
+type Checked<M> = LearnedOptions<M> & { readonly windowRows: number; readonly warmupRows: number }
+
+function checkedOptions<M>(options: LearnedOptions<M>): Checked<M> {
+  const { mode, model, save, seed } = options
+  if (mode !== undefined) oneOf('mode', mode, ['fit', 'online'])
+  if (typeof model === 'string') nonEmptyString('model', model)
+  if (save !== undefined) nonEmptyString('save', save)
+  if (seed !== undefined) wholeNumber('seed', seed)
+  const learns = (['mode', 'save', 'onModel'] as const).find((name) => options[name] !== undefined)
+  if (model !== undefined && learns)
+    throw new OptionError(`Expected no option \`${learns}\` beside \`model\`, which learns nothing`)
+  return {
+    ...options,
+    windowRows: positiveInteger('windowRows', options.windowRows ?? 256),
+    warmupRows: positiveInteger('warmupRows', options.warmupRows ?? 256),
+  }
+}
+
+function fit<M extends Model<unknown>>(
+  spec: LearnedSpec<M>,
+  options: Checked<M>,
+): OperatorFunction<RecordBatch, RecordBatch> {
+  const { name, column, settings } = spec
+  return operateTable({
+    name,
+    settings: { ...settings, mode: 'fit' },
+    schema: (input) => schemaWith(input, spec.fields(inputField(spec, input), undefined)),
+    async *run(table, context) {
+      const field = inputField(spec, table.schema)
+      const fields = spec.fields(field, undefined)
+      const columns = field.type.listSize
+      const model = spec.make({ columns, rows: table.numRows, seed: seedOf(options, context) })
+      if (await fitted(model, table, column)) await handOut(model, options)
+      for await (const batch of table.read([column])) {
+        const { matrix, rows } = validRows(batch, column)
+        const scores = matrix.rows > 0 ? await spec.score(model, matrix) : undefined
+        yield batchOf(scoreColumns(fields, scores, { rows, numRows: batch.numRows }))
+      }
+    },
+  })
+}
+
+/** Fits in as many passes as the model needs; false if there is no row but nulls. */
+async function fitted(model: Model<unknown>, table: StoredTable, column: string): Promise<boolean> {
+  for (let again = true; again;) {
+    let seen = 0
+    await model.begin()
+    for await (const batch of table.read([column])) {
+      const { matrix } = validRows(batch, column)
+      seen += matrix.rows
+      if (matrix.rows > 0) await model.learn(matrix)
+    }
+    if (seen === 0) return false
+    again = await model.end()
+  }
+  return true
+}
+
+function online<M extends Model<unknown>>(
+  spec: LearnedSpec<M>,
+  options: Checked<M>,
+): OperatorFunction<RecordBatch, RecordBatch> {
+  const { windowRows, warmupRows } = options
+  const version = versionField(spec.into)
+  return operate<RecordBatch, RecordBatch>({
+    name: spec.name,
+    settings: { ...spec.settings, mode: 'online', windowRows, warmupRows },
+    schema: (input) =>
+      schemaWith(input, [...spec.fields(inputField(spec, input), undefined), version]),
+    start: (context) =>
+      new OnlineStep(spec, {
+        windowRows,
+        warmupRows,
+        seed: seedOf(options, context),
+        fields: (schema) => spec.fields(inputField(spec, schema), undefined),
+        done: (model) => handOut(model, options),
+      }),
+  })
+}
+
+function frozen<M extends Model<unknown>>(
+  spec: LearnedSpec<M>,
+  { windowRows }: Checked<M>,
+  given: M | string,
+): OperatorFunction<RecordBatch, RecordBatch> {
+  let loading: Promise<M> | undefined
+  async function load(): Promise<M> {
+    if (typeof given !== 'string') return given
+    return (loading ??= loadModel(given, spec.kind).then(spec.fromState))
+  }
+  async function checked(input: Schema): Promise<{ model: M; fields: readonly Field[] }> {
+    const field = inputField(spec, input)
+    const model = await load()
+    const { listSize } = field.type
+    if (spec.width(model) === listSize) return { model, fields: spec.fields(field, model) }
+    throw new SchemaError(
+      `Expected column \`${spec.column}\` of ${spec.name} to have ${String(spec.width(model))} values as its model does, got ${String(listSize)}`,
+      { column: spec.column },
+    )
+  }
+  return operate<RecordBatch, RecordBatch>({
+    name: spec.name,
+    settings: {
+      ...spec.settings,
+      mode: 'frozen',
+      ...(typeof given === 'string' && { model: given }),
+    },
+    schema: async (input) => schemaWith(input, (await checked(input)).fields),
+    start: () => {
+      const scorer = new WindowScorer(spec, windowRows)
+      return {
+        async *next(batch) {
+          const { model, fields } = await checked(batch.schema)
+          const { matrix, rows } = validRows(batch, spec.column)
+          const scores = await scorer.score(model, matrix)
+          const { numRows } = batch
+          yield withColumns(batch, scoreColumns(fields, scores, { rows, numRows }))
+        },
+        snapshot: () => scorer.position,
+        restore: (position: unknown) => {
+          scorer.position = position as number
+        },
+      }
+    },
+  })
+}
+
+/** The field of the column that is learned: tensors of float32 or float64. */
+function inputField<M extends Model<unknown>>(
+  { name, column }: LearnedSpec<M>,
+  schema: Schema,
+): Field<FixedSizeList> {
+  const field = requireField(schema, column, { owner: name, kind: 'tensor' })
+  const type = field.type as FixedSizeList<DataType>
+  if (['Float32', 'Float64'].includes(typeName(type.valueType)))
+    return field as Field<FixedSizeList>
+  throw new SchemaError(
+    `Expected column \`${column}\` of ${name} to be tensors of float32 or float64, got ${typeName(field.type as DataType)}`,
+    { column },
+  )
+}
+
+function seedOf<M>({ seed }: LearnedOptions<M>, { run }: Context): number {
+  return seed ?? run?.seed ?? 0
+}
+
+/** Saves the model and hands it to the caller, as far as the options say so. */
+async function handOut<M extends Model<unknown>>(
+  model: M,
+  { save, onModel }: LearnedOptions<M>,
+): Promise<void> {
+  if (save !== undefined) await saveModel(save, model.state())
+  onModel?.(model)
+}

@@ -1,0 +1,106 @@
+import type { Stats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename, dirname, resolve, sep } from 'node:path'
+import { ConnectorError } from '../errors.ts'
+import { Glob, isGlob } from './glob.ts'
+import { type BytePath, bytePath, type Found, walkFiles } from './walk-files.ts'
+
+/** Where to look for files. */
+export interface FileRoot {
+  /** As the caller wrote it. */
+  readonly location: string
+  /** Absolute path of the folder that paths found are relative to. */
+  readonly folder: BytePath
+  /** What goes before a path found, to tell it from those of other roots. */
+  readonly prefix: BytePath
+  /** Finds the files, on after a path. */
+  readonly find: (after: BytePath | undefined) => AsyncIterable<Found>
+}
+
+/**
+ * The folders that `locations` (files, folders, globs) speak of, in their order. Paths are told
+ * apart relative to the deepest folder that all have in common.
+ *
+ * @throws {ConnectorError} if one does not exist or must not be read
+ */
+export async function fileRoots(locations: readonly string[]): Promise<readonly FileRoot[]> {
+  const roots: Omit<FileRoot, 'prefix'>[] = []
+  for (const location of locations) roots.push(await rootOf(location))
+  const shared = commonFolder(roots.map((r) => r.folder))
+  return roots.map((root) => {
+    const below = root.folder.split('/').slice(shared)
+    return { ...root, prefix: below.map((name) => `${name}/`).join('') }
+  })
+}
+
+async function rootOf(location: string): Promise<Omit<FileRoot, 'prefix'>> {
+  const path = resolve(location)
+  const found = await stats(path, location)
+  if (found?.isDirectory()) return inFolder(location, slashed(path))
+  if (found) {
+    const file = { path: slashed(basename(path)), kind: 'file' } as const
+    return { location, folder: slashed(dirname(path)), find: (after) => only(file, after) }
+  }
+  const parts = path.split(sep)
+  const from = parts.findIndex(isGlob)
+  const folder = parts.slice(0, from).join(sep)
+  if (from < 0 || !(await stats(folder, location))?.isDirectory())
+    throw new ConnectorError(`Expected a file or folder at \`${location}\`, got none`, {
+      url: location,
+      retryable: false,
+    })
+  return inFolder(location, slashed(folder), new Glob(parts.slice(from).join('/')))
+}
+
+function inFolder(location: string, folder: BytePath, glob?: Glob): Omit<FileRoot, 'prefix'> {
+  return {
+    location,
+    folder,
+    find: (after) =>
+      walkFiles(folder, { ...(glob && { glob }), ...(after !== undefined && { after }) }),
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- the same shape as a walk
+async function* only(file: Found, after: BytePath | undefined): AsyncGenerator<Found> {
+  if (after === undefined) yield file
+}
+
+async function stats(path: string, location: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path)
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw unreadable(location, cause)
+  }
+}
+
+/** The error for something that is there and cannot be read. */
+export function unreadable(location: string, cause: unknown): ConnectorError {
+  const { code = 'an error' } = cause as NodeJS.ErrnoException
+  const retryable = ['EMFILE', 'ENFILE', 'EAGAIN', 'EBUSY', 'EIO'].includes(code)
+  return new ConnectorError(
+    `Expected to read \`${location}\`, got ${meaning(code)}`,
+    { url: location, retryable },
+    { cause },
+  )
+}
+
+/** An error code of the file system in words. */
+export function meaning(code: string): string {
+  if (code === 'EACCES' || code === 'EPERM') return `no permission (${code})`
+  if (code === 'ENOENT') return `no such file (${code})`
+  return code
+}
+
+function commonFolder(folders: readonly BytePath[]): number {
+  const [first = '', ...others] = folders
+  const parts = first.split('/')
+  const end = parts.findIndex((part, at) => others.some((o) => o.split('/')[at] !== part))
+  return end < 0 ? parts.length : end
+}
+
+function slashed(path: string): BytePath {
+  return bytePath(sep === '/' ? path : path.replaceAll(sep, '/'))
+}

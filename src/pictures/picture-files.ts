@@ -1,0 +1,207 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
+import { batchOf } from '../batch/batch.ts'
+import { type FileRoot, meaning, unreadable } from './file-roots.ts'
+import type { LabelReader } from './path-labels.ts'
+import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
+import type { OnError } from '../tasks/row-tasks.ts'
+import { columnOf } from '../tasks/row-values.ts'
+import { heavy } from '../batch/schema.ts'
+import { type BytePath, fileUrl, type Found, pathBytes, pathText } from './walk-files.ts'
+
+/** Which files are read, and what is made of their paths. */
+export interface FilePlan {
+  /** Paths, folders and globs. */
+  readonly locations: readonly string[]
+  /** Reads label and split from a path. */
+  readonly labels: LabelReader
+  /** The pattern behind `labels`, if one was given. */
+  readonly pattern: string | undefined
+  /** The split of all files. */
+  readonly split: string | undefined
+  /** Goes before each id. */
+  readonly prefix: string
+  /** Extensions of pictures, if they were given. */
+  readonly extensions: ReadonlySet<string> | undefined
+  /** Most rows of a batch. */
+  readonly batchRows: number
+  /** Bytes at which a batch ends. */
+  readonly batchBytes: number
+  /** What becomes of a file that cannot be read. */
+  readonly onError: OnError
+}
+
+/** The last file: index of its root, and path in it. */
+export interface Position {
+  /** Index of the root. */
+  readonly root: number
+  /** Path relative to it. */
+  readonly path: BytePath
+}
+
+/** A file as a row. */
+export interface Item {
+  /** Path relative to what all roots share, after the source's name. */
+  readonly id: string
+  /** Its `file:` URL. */
+  readonly uri: string
+  /** Its class. */
+  readonly label: string | null
+  /** Its part of the dataset. */
+  readonly split: string | null
+  /** What is in it; null where nobody wants it. */
+  readonly image: Uint8Array | null
+  /** How many bytes it has. */
+  readonly bytes: number
+}
+
+/** What a file turned out to be. */
+export type Loaded = { readonly position: Position } & (
+  | { readonly kind: 'item'; readonly item: Item }
+  | { readonly kind: 'ignored' }
+  | {
+      readonly kind: 'fault'
+      readonly id: string
+      readonly code: string
+      readonly message: string
+    }
+)
+
+/** A file found, and where. */
+export interface Placed {
+  /** Its root. */
+  readonly root: FileRoot
+  /** Path and kind. */
+  readonly found: Found
+  /** To go on after it. */
+  readonly position: Position
+}
+
+/** Files read ahead. */
+const readAhead = 8
+/** A larger file is at fault: a column of an Arrow batch holds at most 2 GiB. */
+const limitBytes = 2 ** 30
+
+const known: ReadonlySet<string> = new Set(pictureExtensions)
+
+/** The columns of pictures in files. */
+export const itemSchema = new Schema([
+  ...['id', 'uri', 'label', 'split'].map((name) => new Field(name, new Utf8(), true)),
+  heavy(new Field('image', new Binary(), true)),
+  new Field('bytes', new Int32(), true),
+])
+
+/** A batch of files; without the pictures if nobody wants them. */
+export function itemBatch(items: readonly Item[], wanted: boolean): RecordBatch {
+  const fields = itemSchema.fields.filter((field) => wanted || field.name !== 'image')
+  return batchOf(
+    fields.map((field) =>
+      columnOf(
+        field,
+        items.map((item) => item[field.name as keyof Item]),
+      ),
+    ),
+  )
+}
+
+/** The files under `roots`, one root after another, on after a position. */
+export async function* filesIn(
+  roots: readonly FileRoot[],
+  from: Position | undefined,
+): AsyncGenerator<Placed> {
+  for (const [at, root] of roots.entries()) {
+    if (from && at < from.root) continue
+    const after = from?.root === at ? from.path : undefined
+    for await (const found of root.find(after)) {
+      if (found.path === '') throw unreadable(root.location, found.cause)
+      yield { root, found, position: { root: at, path: found.path } }
+    }
+  }
+}
+
+/** Path of a file relative to what all roots share, as text. */
+export function idOf(root: FileRoot, found: Found): string {
+  return pathText(root.prefix + found.path)
+}
+
+/** Reads `files`, a few ahead, in order. */
+export async function* loaded(
+  files: AsyncIterable<Placed>,
+  options: { readonly plan: FilePlan; readonly wanted: boolean },
+): AsyncGenerator<Loaded> {
+  const reading: Promise<Loaded>[] = []
+  for await (const file of files) {
+    const read = load(file, options)
+    // Whoever awaits it later sees the error; until then it must not count as unhandled.
+    read.catch(() => undefined)
+    reading.push(read)
+    if (reading.length > readAhead) yield (await reading.shift()) as Loaded
+  }
+  for (const read of reading) yield await read
+}
+
+async function load(
+  { root, found, position }: Placed,
+  { plan, wanted }: { readonly plan: FilePlan; readonly wanted: boolean },
+): Promise<Loaded> {
+  const path = idOf(root, found)
+  const likely = isLikely(found, plan.extensions)
+  if (likely === 'no') return { kind: 'ignored', position }
+  const file = `${root.folder}/${found.path}`
+  const id = plan.prefix + path
+  try {
+    if (found.kind === 'unreadable') throw found.cause
+    const content = await contentOf(file, { all: wanted, sniff: likely === 'unknown' })
+    if (!content) return { kind: 'ignored', position }
+    if (content.bytes > limitBytes)
+      return { kind: 'fault', position, id, ...tooLarge(content.bytes) }
+    const { label = null, split = null } = plan.labels(path) ?? {}
+    const item = { id, uri: fileUrl(file), label, split: plan.split ?? split, ...content }
+    return { kind: 'item', position, item }
+  } catch (cause) {
+    if (plan.onError === 'fail') throw unreadable(id, cause)
+    const { code = 'an error' } = cause as NodeJS.ErrnoException
+    const message = `Expected to read the file, got ${meaning(code)}`
+    return { kind: 'fault', position, id, code: 'UNREADABLE', message }
+  }
+}
+
+/** Whether a file is a picture by its name; one without extension may be. So may be what is in a folder that cannot be read. */
+function isLikely(
+  { path, kind }: Found,
+  extensions: ReadonlySet<string> | undefined,
+): 'yes' | 'no' | 'unknown' {
+  if (kind !== 'file') return kind === 'unreadable' ? 'yes' : 'no'
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const dot = name.lastIndexOf('.')
+  if (dot < 0) return extensions ? 'no' : 'unknown'
+  return (extensions ?? known).has(name.slice(dot + 1).toLowerCase()) ? 'yes' : 'no'
+}
+
+/** Size and bytes of a file; undefined if it had to begin like a picture and does not. */
+async function contentOf(
+  path: BytePath,
+  { all, sniff }: { readonly all: boolean; readonly sniff: boolean },
+): Promise<{ readonly bytes: number; readonly image: Uint8Array | null } | undefined> {
+  const file = await open(pathBytes(path))
+  try {
+    if (sniff && !pictureFormat(await firstBytes(file))) return undefined
+    const { size } = await file.stat()
+    if (!all || size > limitBytes) return { bytes: size, image: null }
+    const image = await file.readFile()
+    return { bytes: image.length, image }
+  } finally {
+    await file.close()
+  }
+}
+
+async function firstBytes(file: FileHandle): Promise<Uint8Array> {
+  const bytes = new Uint8Array(signatureBytes)
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
+  return bytes.subarray(0, bytesRead)
+}
+
+function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
+  const message = `Expected at most ${String(limitBytes)} bytes, got ${String(bytes)}`
+  return { code: 'TOO_LARGE', message }
+}

@@ -1,0 +1,102 @@
+import type { Schema } from 'apache-arrow'
+import { FlowError, SchemaError, type ErrorCode } from '../errors.ts'
+import type { Flow } from '../flow/flow.ts'
+import { nearest } from '../options.ts'
+import { flowsOf, type Job, partsOf } from './plan.ts'
+
+/** Something that a check found. */
+export interface Problem {
+  /** `error`: the run would fail. `note`: worth knowing, the run would go on. */
+  readonly level: 'error' | 'note'
+  /** Name of the operator, source or sink. */
+  readonly operator: string
+  /** What was expected, what is there. */
+  readonly message: string
+  /** Code of the error; a note has none. */
+  readonly code?: ErrorCode
+  /** The column it is about. */
+  readonly column?: string
+  /** The type which that column has; absent if there is no such column. */
+  readonly actual?: string
+  /** The column of the input whose name comes nearest, where there is no such column. */
+  readonly suggestion?: string
+}
+
+/** What a check knows of one part of the plan. */
+export interface CheckedPart {
+  /** The part. */
+  readonly part: Flow<unknown>
+  /** Its schema, if it can be known. */
+  readonly schema: Schema | undefined
+}
+
+/**
+ * Walks the plan of a job from its sources to its ends, asking each part for its schema: reads
+ * metadata, no data. Returns what is wrong, and where the schema is unknown because a foreign
+ * RxJS operator hides it.
+ */
+export async function check(job: Job): Promise<readonly Problem[]> {
+  return (await checkParts(flowsOf(job).map(({ flow }) => flow))).problems
+}
+
+/** As {@link check}, with the schema of each part. */
+export async function checkParts(flows: readonly Flow<unknown>[]): Promise<{
+  readonly parts: readonly CheckedPart[]
+  readonly problems: readonly Problem[]
+}> {
+  const schemas = new Map<Flow<unknown>, Schema | undefined>()
+  const problems: Problem[] = []
+  for (const part of partsOf(flows)) {
+    const inputs = (part.info.inputs ?? []).map((input) => schemas.get(input))
+    const known = inputs.filter((schema) => schema !== undefined)
+    try {
+      const schema = known.length < inputs.length ? undefined : await part.info.schema?.(known)
+      schemas.set(part, schema)
+      if (!schema && known.length === inputs.length) problems.push(unknown(part))
+    } catch (error) {
+      schemas.set(part, undefined)
+      problems.push(problemOf(part, inputs, error))
+    }
+  }
+  for (const flow of flows) if (!writes(flow)) problems.push(drained(flow))
+  return { parts: [...schemas].map(([part, schema]) => ({ part, schema })), problems }
+}
+
+function problemOf(
+  part: Flow<unknown>,
+  inputs: readonly (Schema | undefined)[],
+  error: unknown,
+): Problem {
+  if (!(error instanceof FlowError)) throw error
+  const { message, code } = error
+  const problem = { level: 'error', operator: part.info.name, message, code } as const
+  if (!(error instanceof SchemaError)) return problem
+  const { column } = error
+  const fields = inputs.flatMap((schema) => schema?.fields ?? [])
+  const there = fields.find((field) => field.name === column)
+  if (there) return { ...problem, column, actual: String(there.type) }
+  const names = fields.map((field) => field.name)
+  const suggestion = nearest(column, names)
+  return { ...problem, column, ...(suggestion !== undefined && { suggestion }) }
+}
+
+/** The first part whose schema cannot be known; what follows it is unknown with it. */
+function unknown(part: Flow<unknown>): Problem {
+  const { name, role, inputs = [] } = part.info
+  const after = inputs.map((input) => input.info.name).join(', ')
+  const what = role === 'foreign' ? `an RxJS operator after ${after}` : name
+  return {
+    level: 'note',
+    operator: name,
+    message: `Expected parts whose schema is known, got ${what}: nothing is checked from there to declare(schema)`,
+  }
+}
+
+function writes(flow: Flow<unknown>): boolean {
+  return partsOf([flow]).some((part) => part.info.role === 'sink')
+}
+
+function drained(flow: Flow<unknown>): Problem {
+  const message = `Expected a sink at the end, got ${flow.info.name}: the run reads all rows and writes none`
+  return { level: 'note', operator: flow.info.name, message }
+}

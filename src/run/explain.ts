@@ -1,0 +1,91 @@
+import { type CheckedPart, checkParts, type Problem } from './check.ts'
+import type { Flow, Guarantee } from '../flow/flow.ts'
+import { isHeavy } from '../batch/schema.ts'
+import { flowsOf, type Job } from './plan.ts'
+
+/** A column of a plan's schema. */
+export interface PlannedColumn {
+  /** Its name. */
+  readonly name: string
+  /** Its Arrow type. */
+  readonly type: string
+  /** Whether its values are large: dropped once no later operator declares it. */
+  readonly heavy: boolean
+}
+
+/** One part of a plan: a source, an operator, a sink. */
+export interface PlanNode {
+  /** Number of the part, from 1, inputs before what reads them. */
+  readonly id: number
+  /** Name. */
+  readonly name: string
+  /** What it is. */
+  readonly role: Flow<unknown>['info']['role']
+  /** Numbers of the parts it reads from. */
+  readonly inputs: readonly number[]
+  /** Whether it ends by itself. */
+  readonly bounded: boolean
+  /** Options worth showing. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Columns that come out, if they are known. */
+  readonly columns?: readonly PlannedColumn[]
+  /** Most bytes held, if that is known. */
+  readonly memoryBytes?: number
+  /** Delivery, of a sink. */
+  readonly guarantee?: Guarantee
+}
+
+/** A job as it would run. */
+export interface Plan {
+  /** Its flows: name, and the number of the last part. */
+  readonly flows: readonly { readonly name: string; readonly end: number }[]
+  /** Every part, once. */
+  readonly parts: readonly PlanNode[]
+  /** Sum of the memory bounds that are known. */
+  readonly memoryBytes: number
+  /** Numbers of the parts that state no bound. */
+  readonly unstated: readonly number[]
+  /** Weakest delivery among the sinks, if there is one. */
+  readonly guarantee?: Guarantee
+  /** What `check` found. */
+  readonly problems: readonly Problem[]
+}
+
+const weakestFirst: readonly Guarantee[] = ['at-least-once', 'idempotent', 'exactly-once']
+
+/** Returns the plan of a job: its parts with settings, schema, memory bound and delivery. Reads metadata, no data. */
+export async function explain(job: Job): Promise<Plan> {
+  const flows = flowsOf(job)
+  const { parts, problems } = await checkParts(flows.map(({ flow }) => flow))
+  const ids = new Map(parts.map(({ part }, i) => [part, i + 1]))
+  const nodes = parts.map((part) => nodeOf(part, ids))
+  const guarantee = weakestFirst.find((g) => nodes.some((node) => node.guarantee === g))
+  return {
+    flows: flows.map(({ name, flow }) => ({ name, end: ids.get(flow) ?? 0 })),
+    parts: nodes,
+    memoryBytes: nodes.reduce((sum, node) => sum + (node.memoryBytes ?? 0), 0),
+    unstated: nodes.filter((node) => node.memoryBytes === undefined).map((node) => node.id),
+    ...(guarantee && { guarantee }),
+    problems,
+  }
+}
+
+function nodeOf({ part, schema }: CheckedPart, ids: ReadonlyMap<Flow<unknown>, number>): PlanNode {
+  const { name, role, inputs = [], settings = {}, memoryBytes, guarantee } = part.info
+  const columns = schema?.fields.map((field) => ({
+    name: field.name,
+    type: String(field.type),
+    heavy: isHeavy(field),
+  }))
+  return {
+    id: ids.get(part) ?? 0,
+    name,
+    role,
+    inputs: inputs.map((input) => ids.get(input) ?? 0),
+    bounded: part.bounded,
+    settings,
+    ...(columns && { columns }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(guarantee && { guarantee }),
+  }
+}

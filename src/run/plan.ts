@@ -1,0 +1,73 @@
+import { Observable } from 'rxjs'
+import { OptionError } from '../errors.ts'
+import { type Flow, flowOf } from '../flow/flow.ts'
+import { kindOf } from '../options.ts'
+
+/**
+ * What a run drives: one flow, several, or several by name. Each ends in a sink, or is simply
+ * drained. (`pipe` returns a flow that TypeScript takes for an Observable.)
+ */
+export type Job =
+  | Observable<unknown>
+  | readonly Observable<unknown>[]
+  | Readonly<Record<string, Observable<unknown>>>
+
+/** One flow of a job. */
+export interface NamedFlow {
+  /** Its name; a flow without one is numbered from 1. */
+  readonly name: string
+  /** The flow. */
+  readonly flow: Flow<unknown>
+}
+
+/**
+ * The flows of a job, each with a name.
+ *
+ * @throws {OptionError} if there is none, or something else is among them
+ */
+export function flowsOf(job: Job): readonly NamedFlow[] {
+  const entries: [string, unknown][] =
+    job instanceof Observable
+      ? [['1', job]]
+      : Array.isArray(job)
+        ? job.map((flow: unknown, i) => [String(i + 1), flow])
+        : isRecord(job)
+          ? Object.entries(job)
+          : [['1', job]]
+  if (entries.length === 0) throw new OptionError('Expected a job of at least one flow, got none')
+  return entries.map(([name, flow]) => {
+    if (flow instanceof Observable) return { name, flow: flowOf(flow) }
+    const place = flow === job ? 'a job' : `flow \`${name}\` of a job`
+    throw new OptionError(`Expected ${place} to be a Flow, got ${kindOf(flow)}`)
+  })
+}
+
+/** Every part of the plans of `flows`, each once, inputs before what reads them. */
+export function partsOf(flows: readonly Flow<unknown>[]): readonly Flow<unknown>[] {
+  const parts = new Set<Flow<unknown>>()
+  function visit(flow: Flow<unknown>): void {
+    if (parts.has(flow)) return
+    for (const input of flow.info.inputs ?? []) visit(input)
+    parts.add(flow)
+  }
+  flows.forEach(visit)
+  return [...parts]
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  const prototype: unknown = Object.getPrototypeOf(value ?? 0)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** For each part of the plans of `flows`: the heavy columns that the parts behind it read. */
+export function heavyWanted(
+  flows: readonly Flow<unknown>[],
+): ReadonlyMap<Flow<unknown>, ReadonlySet<string>> {
+  const parts = partsOf(flows)
+  const wanted = new Map(parts.map((part) => [part, new Set<string>()]))
+  for (const part of [...parts].reverse())
+    for (const input of part.info.inputs ?? [])
+      for (const name of [...(wanted.get(part) ?? []), ...(part.info.reads ?? [])])
+        wanted.get(input)?.add(name)
+  return wanted
+}

@@ -1,0 +1,83 @@
+import type { Flow } from '../flow/flow.ts'
+import { partsOf } from './plan.ts'
+import type { Counts, Run } from './run-state.ts'
+import type { WriteSummary } from '../flow/sink.ts'
+
+/** What one part of a run did: rowsIn = rowsKept + rejected + dropped. */
+export interface OperatorSummary extends Counts {
+  /** Name, numbered from the second of that name on. */
+  readonly name: string
+}
+
+/** Reads the counters of a run, and checks that they add up. */
+export class Tally {
+  readonly #run: Run
+  readonly #parts: readonly Flow<unknown>[]
+  /** Per source: its own key and those of its readers. */
+  readonly #sources: readonly { readonly key: string; readonly readers: readonly string[] }[]
+
+  /** Numbers the parts of `flows` in the order of the plan: inputs before what reads them. */
+  constructor(run: Run, flows: readonly Flow<unknown>[]) {
+    this.#run = run
+    this.#parts = partsOf(flows)
+    for (const part of this.#parts) this.#key(part)
+    this.#sources = this.#parts
+      .filter((part) => part.info.role === 'source')
+      .map((part) => ({
+        key: this.#key(part),
+        readers: this.#parts
+          .filter((reader) => reader.info.inputs?.includes(part))
+          .map((reader) => this.#key(reader)),
+      }))
+  }
+
+  /** Rows that the sources have given so far; of a source that does not count, those its reader counted. */
+  rowsRead(): number {
+    const { counts } = this.#run
+    return this.#sources.reduce((rows, { key, readers }) => {
+      const read = [key, ...readers].map((name) => counts.get(name)?.rowsIn ?? 0)
+      return rows + (read.find((n) => n > 0) ?? 0)
+    }, 0)
+  }
+
+  /** What each part did, in the order of the plan. */
+  operators(): readonly OperatorSummary[] {
+    const order = this.#parts.map((part) => this.#key(part))
+    const names = new Set([...order, ...this.#run.counts.keys()])
+    return [...names].flatMap((name) => {
+      const counts = this.#run.counts.get(name)
+      return counts ? [{ name, ...counts }] : []
+    })
+  }
+
+  /**
+   * Throws if a run that has ended does not add up: a part whose rows do not, rejects that did not
+   * arrive at an end, or rows that a sink took and did not write.
+   */
+  verify(rejects: number, sinks: readonly WriteSummary[]): void {
+    let rejected = 0
+    for (const counts of this.operators()) {
+      const { name, rowsIn } = counts
+      const settled = this.#run.settled.has(name)
+      const out = counts.rowsKept + counts.rejected + counts.dropped
+      if (settled ? out !== rowsIn || counts.dropped < 0 : out > rowsIn)
+        throw lost(`${name} to account for ${String(rowsIn)} rows`, out)
+      if (settled) rejected += counts.rejected
+    }
+    if (rejects < rejected)
+      throw lost(`${String(rejected)} rejects to arrive at the ends of the run`, rejects)
+    const keys = this.#parts.filter((part) => part.info.role === 'sink').map((p) => this.#key(p))
+    const taken = keys.reduce((sum, key) => sum + (this.#run.counts.get(key)?.rowsIn ?? 0), 0)
+    const written = sinks.reduce((sum, sink) => sum + sink.rows, 0)
+    if (sinks.length === keys.length && taken !== written)
+      throw lost(`the sinks to write ${String(taken)} rows`, written)
+  }
+
+  #key(part: Flow<unknown>): string {
+    return this.#run.key(part, part.info.name)
+  }
+}
+
+function lost(what: string, got: number): Error {
+  return new Error(`Expected ${what}, got ${String(got)}: rows were lost or counted twice`)
+}

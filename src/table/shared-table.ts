@@ -1,0 +1,88 @@
+import type { Context } from '../flow/context.ts'
+import { Barrier, type Control } from '../flow/control.ts'
+import { Deferred } from '../flow/deferred.ts'
+import type { Run } from '../run/run-state.ts'
+import type { StoredTable } from './stored-table.ts'
+
+type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTable>
+
+/** A table in the making, or made, for all its readers in a run. */
+interface Shared {
+  /** Those that have passed, for readers that come to them later. */
+  readonly barriers: Barrier[]
+  /** Readers that wait for it; each is handed a table of its own when it is made. */
+  waiting: number
+  readonly handed: StoredTable[]
+  result?: { readonly table: StoredTable } | { readonly cause: unknown }
+  bell: Deferred
+}
+
+/**
+ * Makes a table once for all who read it in a run: the first reader makes it, the others wait. Rejects go to
+ * the first alone, barriers to all. It has the heavy columns that anything behind `part` in the run's plan reads.
+ */
+export function sharedTable(part: object, make: MakeTable): MakeTable {
+  const made = new WeakMap<Run, Shared>()
+  return async function* (context) {
+    const { run } = context
+    if (!run) return yield* make(context)
+    const known = made.get(run)
+    if (known && !isGone(known)) return yield* awaited(known)
+    const shared: Shared = { barriers: [], waiting: 0, handed: [], bell: new Deferred() }
+    made.set(run, shared)
+    try {
+      const making = make(forAll(context, run.wanted.get(part)))
+      for (;;) {
+        const { done, value } = await making.next()
+        if (done) {
+          shared.result = { table: value }
+          while (shared.handed.length < shared.waiting) shared.handed.push(value.another())
+          return value
+        }
+        if (value instanceof Barrier) shared.barriers.push(value)
+        ring(shared)
+        yield value
+      }
+    } catch (cause) {
+      shared.result = { cause }
+      throw cause
+    } finally {
+      shared.result ??= { cause: new Error('Expected a table, got a reader that ended early') }
+      ring(shared)
+    }
+  }
+}
+
+function forAll(context: Context, wanted: ReadonlySet<string> | undefined): Context {
+  const { columns } = context
+  return columns && wanted ? { ...context, columns: new Set([...columns, ...wanted]) } : context
+}
+
+/** Wakes the readers that wait, and lets them wait again. */
+function ring(shared: Shared): void {
+  const { bell } = shared
+  shared.bell = new Deferred()
+  bell.resolve()
+}
+
+/** All its readers have closed it, or making it failed: a reader that comes later makes it again. */
+function isGone({ result }: Shared): boolean {
+  return result !== undefined && (!('table' in result) || result.table.closed)
+}
+
+async function* awaited(shared: Shared): AsyncGenerator<Control, StoredTable> {
+  const made = shared.result
+  if (made && 'table' in made) return made.table.another()
+  shared.waiting++
+  for (let passed = 0; ;) {
+    for (let barrier; (barrier = shared.barriers[passed]); passed++) yield barrier
+    const table = handed(shared)
+    if (table) return table
+    await shared.bell.promise
+  }
+}
+
+function handed({ result, handed }: Shared): StoredTable | undefined {
+  if (result && 'cause' in result) throw result.cause
+  return result && handed.pop()
+}

@@ -1,0 +1,147 @@
+import type { Field, RecordBatch, Schema } from 'apache-arrow'
+import { column } from '../batch/batch.ts'
+import { Control } from '../flow/control.ts'
+import { Deferred } from '../flow/deferred.ts'
+import { valueAt } from './row-values.ts'
+import { TaskPool } from './task-pool.ts'
+import type { TaskValue } from './task.ts'
+import type { Outcome, TaskSpec } from './task-worker.ts'
+
+/** A batch whose rows are in work, or done. */
+export interface OpenBatch {
+  /** As it came in. */
+  readonly batch: RecordBatch
+  /** Fields that the tasks add and that are sent back. */
+  readonly adds: readonly Field[]
+  /** What became of each row so far. */
+  readonly outcomes: (Outcome | undefined)[]
+}
+
+/** What a line of rows does with them. */
+export interface LinePlan {
+  /** Tasks, in order. */
+  readonly tasks: readonly TaskSpec[]
+  /** Columns of the input that the tasks read. */
+  readonly reads: readonly string[]
+  /** Checks a batch, and returns the fields to be sent back. */
+  readonly adds: (input: Schema) => Promise<readonly Field[]>
+  /** Most threads. */
+  readonly threads: number
+  /** Ends the line. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Batches and control messages in the order of the input, and the rows of those batches on their
+ * way through the threads. It pulls while fewer than two batches are open, or so few rows that
+ * threads would be idle; rows go to work while the reader is busy.
+ */
+export class RowLine {
+  readonly #input: AsyncIterator<RecordBatch | Control>
+  readonly #plan: LinePlan
+  #pool: TaskPool | undefined
+  readonly #open: (OpenBatch | Control)[] = []
+  readonly #waiting: { readonly open: OpenBatch; readonly row: number }[] = []
+  #pulling = false
+  #ended = false
+  #failure: { readonly cause: unknown } | undefined
+  #crash: { readonly cause: unknown } | undefined
+  #bell = new Deferred()
+
+  constructor(input: AsyncIterable<RecordBatch | Control>, plan: LinePlan) {
+    this.#input = input[Symbol.asyncIterator]()
+    this.#plan = plan
+  }
+
+  /** Yields each batch when all its rows are done. Ends the threads in the end. */
+  async *results(): AsyncGenerator<OpenBatch | Control> {
+    const { signal } = this.#plan
+    const stop = (): void => {
+      this.#bell.resolve()
+    }
+    signal.addEventListener('abort', stop)
+    try {
+      while (!signal.aborted) {
+        this.#fill()
+        if (this.#crash) throw this.#crash.cause
+        const [first] = this.#open
+        if (first && isDone(first)) yield this.#open.shift() as OpenBatch | Control
+        else if (first || !this.#ended) await this.#change()
+        else if (this.#failure) throw this.#failure.cause
+        else return
+      }
+    } finally {
+      signal.removeEventListener('abort', stop)
+      this.#ended = true
+      this.#waiting.length = 0
+      this.#input.return?.().catch(() => undefined)
+      await this.#pool?.close()
+    }
+  }
+
+  async #change(): Promise<void> {
+    await this.#bell.promise
+    this.#bell = new Deferred()
+  }
+
+  /** Gives waiting rows to free threads, and pulls when there will be room. */
+  #fill(): void {
+    while (this.#pool?.free && !this.#crash) {
+      const next = this.#waiting.shift()
+      if (!next) break
+      void this.#work(this.#pool, next.open, next.row)
+    }
+    const rows = 2 * this.#plan.threads
+    if (this.#ended || this.#pulling || this.#waiting.length >= rows) return
+    if (this.#open.length < 2 || openRows(this.#open) < 2 * rows) void this.#pull()
+  }
+
+  async #pull(): Promise<void> {
+    this.#pulling = true
+    try {
+      const result = await this.#input.next()
+      if (result.done) this.#ended = true
+      else if (result.value instanceof Control) this.#open.push(result.value)
+      else await this.#add(result.value)
+    } catch (cause) {
+      this.#failure = { cause }
+      this.#ended = true
+    }
+    this.#pulling = false
+    this.#fill()
+    this.#bell.resolve()
+  }
+
+  async #add(batch: RecordBatch): Promise<void> {
+    const { tasks, threads } = this.#plan
+    const adds = await this.#plan.adds(batch.schema)
+    if (this.#ended) return
+    this.#pool ??= new TaskPool({ tasks, returns: adds.map((f) => f.name) }, threads)
+    const outcomes = Array.from({ length: batch.numRows }, () => undefined)
+    const open: OpenBatch = { batch, adds, outcomes }
+    this.#open.push(open)
+    for (let row = 0; row < batch.numRows; row++) this.#waiting.push({ open, row })
+  }
+
+  async #work(pool: TaskPool, { batch, outcomes }: OpenBatch, row: number): Promise<void> {
+    try {
+      const input: Record<string, TaskValue> = {}
+      for (const field of batch.schema.fields)
+        if (this.#plan.reads.includes(field.name))
+          input[field.name] = valueAt(field, column(batch, field.name), row)
+      outcomes[row] = await pool.run(input)
+    } catch (cause) {
+      this.#crash = { cause }
+    }
+    this.#fill()
+    this.#bell.resolve()
+  }
+}
+
+function isDone(open: OpenBatch | Control): boolean {
+  return open instanceof Control || !open.outcomes.includes(undefined)
+}
+
+function openRows(open: readonly (OpenBatch | Control)[]): number {
+  return open.reduce((sum, o) => sum + (o instanceof Control ? 0 : o.outcomes.length), 0)
+}
