@@ -70,12 +70,12 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
       return
     }
     this.#hold(batch)
-    if (this.#warmup.full) yield* this.#begin()
+    if (this.#warmup.full) yield* this.#begin({ goesOn: true })
   }
 
   /** Fits on what there is if the warm-up was not complete; learns the window that was not full. */
   async *flush(): AsyncGenerator<RecordBatch> {
-    if (!this.#model) yield* this.#begin()
+    if (!this.#model) yield* this.#begin({ goesOn: false })
     const model = this.#model
     if (!model) return
     const rest = this.#window.take()
@@ -107,7 +107,7 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
     this.#warmup.push(validRows(batch, this.#spec.column).matrix)
   }
 
-  async *#begin(): AsyncGenerator<RecordBatch> {
+  async *#begin({ goesOn }: { goesOn: boolean }): AsyncGenerator<RecordBatch> {
     const held = this.#held
     this.#held = []
     const first = this.#warmup.take()
@@ -117,6 +117,7 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
         await model.begin()
         await model.learn(first)
       } while (await model.end())
+      if (goesOn) model.beginOnline?.()
       this.#model = model
     }
     for (const batch of held)

@@ -12,7 +12,9 @@ import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
 import type { GaussianMixture } from '../../src/models/gaussian-mixture.ts'
+import { tensorColumn } from '../../src/batch/tensor.ts'
 import { Run } from '../../src/run/run-state.ts'
+import { digits } from '../helpers/digits.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -43,6 +45,14 @@ function clouds(count: number): RecordBatch {
     ),
     { field: new Field('pca', type, true), vector: vectorFromArray(values, type) },
   ])
+}
+
+/** The digits in 20 principal components. */
+async function reducedDigits(): Promise<RecordBatch> {
+  const { values, columns } = digits().train
+  const all = batchOf([tensorColumn('digits', [columns], values as Float32Array)])
+  const reduced = pca({ column: 'digits', components: 20 })
+  return concat(await lastValueFrom(flowIn(512, true, all).pipe(reduced, toArray())))
 }
 
 function flowIn(size: number, bounded = true, of = rows): Flow<RecordBatch> {
@@ -111,6 +121,17 @@ describe('gmm', () => {
     expect(column(out, 'familiarity_model_rows').get(61)).toBe(60n)
     expect(column(out, 'familiarity_model_rows').get(499)).toBe(60n + 64n * 6n)
     expect(numbers(out, 'familiarity')[100]).toBeLessThan(numbers(out, 'familiarity')[102] ?? 0)
+  })
+
+  it('scores the digits online from the first window on', async () => {
+    const reduced = await reducedDigits()
+    const scored = await run(flowIn(100, false, reduced), { components: 10, covariance: 'full' })
+    const scores = numbers(scored, 'familiarity')
+    const mean = (from: number, to: number): number =>
+      scores.slice(from, to).reduce((sum, score) => sum + score, 0) / (to - from)
+    // Fitted to all of them, the mixture gives -57; to 256 rows without shrinking, others get -160.
+    expect(mean(256, 512)).toBeGreaterThan(-70)
+    expect(mean(942, 1198)).toBeGreaterThan(-62)
   })
 
   it('shares one table with pca, and both save their models', async () => {
