@@ -19,7 +19,9 @@ export function problemText({ level, message, operator }: Problem): string {
 
 function titleOf(part: PlanNode): string {
   const { id, name, inputs, settings, memoryBytes, guarantee } = part
-  const given = Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+  const given = Object.entries(settings).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}: ${JSON.stringify(value)}`],
+  )
   const above = inputs.length === 0 || (inputs.length === 1 && inputs[0] === id - 1)
   const about = [
     ...(above ? [] : [`from ${inputs.join(', ')}`]),
