@@ -96,6 +96,7 @@ export function fromFiles(
       const wanted = !columns || columns.has('image')
       yield* batches({ plan, roots, wanted, counts }, from)
     },
+    count: (signal) => countFiles(plan, signal),
     memoryBytes: 2 * plan.batchBytes,
     settings: { location, ...options },
   })
@@ -122,6 +123,14 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
     batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 2 ** 25),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
+}
+
+/** Files that will be kept, rejected or ignored. */
+async function countFiles({ locations }: FilePlan, signal: AbortSignal): Promise<number> {
+  const files = filesIn(await fileRoots(locations), undefined)
+  let count = 0
+  for (; !(await files.next()).done; count++) signal.throwIfAborted()
+  return count
 }
 
 interface Reading {

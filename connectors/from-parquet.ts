@@ -1,4 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
+import { openFile } from '../src/bytes.ts'
+import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import type { Context } from '../src/flow/context.ts'
 import { OptionError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
@@ -103,6 +105,7 @@ export function fromParquet(
     name,
     schema: () => schemaOf(paths, settings),
     read: (context, from) => read(paths, settings, context, from),
+    count: (signal) => countRows(paths, signal),
     memoryBytes: 2 * settings.rowGroupBytes + 2 * settings.batchBytes,
     settings: { paths, ...options },
   })
@@ -110,6 +113,21 @@ export function fromParquet(
 
 function optionalText(option: string, value: string | undefined): string | undefined {
   return value === undefined ? undefined : nonEmptyString(option, value)
+}
+
+/** Rows by the footers. */
+async function countRows(paths: readonly string[], signal: AbortSignal): Promise<number> {
+  let count = 0
+  for (const path of paths) {
+    const bytes = await openFile(path)
+    try {
+      const { footer } = await ParquetFile.open(bytes, signal)
+      for (const { numRows } of footer.rowGroups) count += numRows
+    } finally {
+      await bytes.close()
+    }
+  }
+  return count
 }
 
 async function schemaOf(paths: readonly string[], settings: Settings): Promise<Schema> {

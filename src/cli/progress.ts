@@ -67,6 +67,7 @@ export function progressLine(
   ]
   parts.push(`${perSecond < 10 ? perSecond.toFixed(1) : count(perSecond)}/s`)
   if (total === undefined || perSecond === 0) parts.push(duration(seconds))
+  else if (rows >= total) parts.push('finishing')
   else parts.push(`${duration(Math.max(0, total - rows) / perSecond)} left`)
   if (rejected > 0) parts.push(plural(rejected, 'reject'))
   return parts.join(', ')

@@ -27,6 +27,8 @@ export interface FlowInfo {
    * @default true if every input does
    */
   readonly bounded?: boolean
+  /** How many rows it is going to give, for a source that can tell without reading them. */
+  readonly count?: (signal: AbortSignal) => Promise<number>
   /** What a plan shows: a source, an operator, a sink, or a foreign RxJS operator, whose rows cannot be seen. */
   readonly role: 'source' | 'operator' | 'sink' | 'foreign'
   /** Most bytes held in its queues and state, as far as it is known before the run. */

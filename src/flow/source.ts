@@ -29,6 +29,8 @@ export interface SourceSpec<T, P> {
     from: P | undefined,
   ) => AsyncIterable<readonly [value: T | Control, position: P]>
   /** See {@link FlowInfo}. */
+  readonly count?: (signal: AbortSignal) => Promise<number>
+  /** See {@link FlowInfo}. */
   readonly memoryBytes?: number
   /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
@@ -45,7 +47,7 @@ export interface SourceSpec<T, P> {
  * - Memory: one value, asked for when the one before has been taken.
  */
 export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
-  const { name, schema, read, bounded = true, memoryBytes, settings } = spec
+  const { name, schema, read, bounded = true, count: rows, memoryBytes, settings } = spec
   const flow: Flow<T> = new Flow(
     async function* (context) {
       const key = context.run?.key(flow, name) ?? name
@@ -62,6 +64,7 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
       role: 'source',
       bounded,
       ...(schema && { schema }),
+      ...(rows && { count: rows }),
       ...(memoryBytes !== undefined && { memoryBytes }),
       ...(settings && { settings }),
     },

@@ -59,6 +59,22 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return prototype === Object.prototype || prototype === null
 }
 
+/** Rows that the sources of `flows` are going to give; undefined if one cannot tell, or something ends it early. */
+export async function rowTotal(
+  flows: readonly Flow<unknown>[],
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const parts = partsOf(flows).map((part) => part.info)
+  if (parts.some(({ role, bounded }) => role !== 'source' && bounded)) return undefined
+  let total = 0
+  for (const { role, count } of parts) {
+    if (role !== 'source') continue
+    if (!count) return undefined
+    total += await count(signal)
+  }
+  return total
+}
+
 /** For each part of the plans of `flows`: the heavy columns that the parts behind it read. */
 export function heavyWanted(
   flows: readonly Flow<unknown>[],

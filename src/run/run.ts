@@ -4,7 +4,7 @@ import type { Context } from '../flow/context.ts'
 import { Barrier, Rejects } from '../flow/control.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { knownOptions, numberBetween, positiveInteger, wholeNumber } from '../options.ts'
-import { flowsOf, heavyWanted, type Job } from './plan.ts'
+import { flowsOf, heavyWanted, type Job, rowTotal } from './plan.ts'
 import { RejectLog } from './reject-log.ts'
 import { Run, type RunSettings } from './run-state.ts'
 import type { WriteSummary } from '../flow/sink.ts'
@@ -48,7 +48,11 @@ export interface RunOptions extends RunSettings {
    * @default 200
    */
   readonly progressMs?: number
-  /** Rows that the sources will give, if the caller knows. */
+  /**
+   * Rows that the sources will give.
+   *
+   * @default counted by the sources that can tell, while the run goes on, if there is `onProgress`
+   */
   readonly total?: number
 }
 
@@ -103,10 +107,18 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
     rowsRead: () => tally.rowsRead(),
   })
   const started = performance.now()
+  const counting = new AbortController()
+  let total = options.total
+  if (options.onProgress && total === undefined)
+    rowTotal(flows, counting.signal).then(
+      (rows) => (total = rows),
+      // What a source cannot count it cannot read either, and then the run fails with it.
+      () => undefined,
+    )
   function progress(): Progress {
     const seconds = (performance.now() - started) / 1_000
-    const total = options.total !== undefined && { total: options.total }
-    return { rows: tally.rowsRead(), rejected: rejects.count, seconds, ...total }
+    const all = total !== undefined && { total }
+    return { rows: tally.rowsRead(), rejected: rejects.count, seconds, ...all }
   }
   const timer = setInterval(() => options.onProgress?.(progress()), progressMs)
   try {
@@ -124,6 +136,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
     }
   } finally {
     clearInterval(timer)
+    counting.abort()
     await state.close()
   }
 }

@@ -164,6 +164,7 @@ describe('fromFiles', () => {
     const { batches, run } = await gather(fromFiles(root), { columns: [] })
     expect(values(batches, 'id')).toEqual(['a.PNG', 'e.jpeg', 'f'])
     expect(run.counts.get('fromFiles')).toEqual({ rowsIn: 7, rowsKept: 3, rejected: 0, dropped: 4 })
+    expect(await fromFiles(root).info.count?.(new AbortController().signal)).toBe(7)
     expect(await ids(root, { extensions: ['txt'] })).toEqual(['b.txt'])
   })
 

@@ -75,9 +75,10 @@ describe('progressView', () => {
   })
 
   it('writes a plain line every 5 seconds elsewhere', () => {
-    const seen = [0, 2, 4, 5, 7, 9, 10, 12].map((seconds) => at(seconds, seconds * 10, 200))
+    const seen = [0, 2, 4, 5, 7, 9, 10, 12, 20].map((seconds) => at(seconds, seconds * 10, 200))
     expect(shown(screen(false), seen)).toBe(
-      '50 of 200 rows, 10/s, 15.0 s left\n100 of 200 rows, 10/s, 10.0 s left\n',
+      '50 of 200 rows, 10/s, 15.0 s left\n100 of 200 rows, 10/s, 10.0 s left\n' +
+        '200 of 200 rows, 10/s, finishing\n',
     )
   })
 
