@@ -37,7 +37,8 @@ const delay = 4
  *
  * Passes: one that draws a sample of up to 8,192 rows, on which k-means (k-means++, best of ten)
  * gives the start; as many EM steps as it takes; one that scores all rows, for the percentiles and
- * the BIC. The sample and the quantiles follow from the rows' values, not from their order.
+ * the BIC. The sample and the quantiles follow from the rows' values, not from their order. Values that
+ * differ in the last bits alone, as between processors, give the same start up to the sample's size.
  *
  * - Units: natural logarithms of densities, in the columns' units.
  * - Percentiles: linear between 1,001 quantiles of the training scores (of a sample of 65,536 beyond

@@ -32,11 +32,12 @@ export class RowSample {
     for (const { key, values } of other.#rows) if (key <= this.#limit) this.#keep(key, values)
   }
 
-  /** The rows, by key. */
+  /** The rows, by their values: what is drawn from them is the same where these differ in the last bits. */
   rows(): Matrix {
     this.#cut()
     const values = new Float64Array(this.#rows.length * this.#width)
-    this.#rows.forEach((row, i) => {
+    const sorted = this.#rows.toSorted((a, b) => compareValues(a.values, b.values))
+    sorted.forEach((row, i) => {
       values.set(row.values, i * this.#width)
     })
     return { rows: this.#rows.length, columns: this.#width, values }
@@ -52,6 +53,12 @@ export class RowSample {
     this.#rows.length = Math.min(this.#rows.length, this.#capacity)
     if (this.#rows.length === this.#capacity) this.#limit = this.#rows.at(-1)!.key
   }
+}
+
+/** By the first value that differs. */
+function compareValues(a: Float64Array, b: Float64Array): number {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return a[at]! - b[at]!
+  return 0
 }
 
 /**
