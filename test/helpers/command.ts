@@ -15,6 +15,8 @@ export interface Ended {
 
 export interface CommandOptions {
   readonly cwd?: string
+  /** Called with what has been written to stdout so far. */
+  readonly onStdout?: (text: string) => void
   /** User and group that it runs as; only root can choose. */
   readonly user?: number
   /** Called with what has been written to stderr so far, and with what sends a signal. */
@@ -30,7 +32,10 @@ export function millrace(args: readonly string[], options: CommandOptions = {}):
   })
   let stdout = ''
   let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+    options.onStdout?.(stdout)
+  })
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString()
     options.onStderr?.(stderr, (signal) => child.kill(signal))
