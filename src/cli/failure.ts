@@ -36,12 +36,15 @@ export function packageName(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 
-/** The message, with that of the cause where it says more. A {@link UsageError} says it all. */
+/** The message, with the place and the cause where they say more. A {@link UsageError} says it all. */
 function described(error: Error): string {
+  const lines = [error.message || error.name]
+  const url = 'url' in error && typeof error.url === 'string' ? error.url : ''
+  if (!lines[0]?.includes(url)) lines.push(`  in ${url}`)
   const told = !(error instanceof UsageError) && error.cause instanceof Error
   const cause = told ? (error.cause as Error).message : ''
-  const message = error.message || error.name
-  return cause === '' || message.includes(cause) ? message : `${message}\n  because: ${cause}`
+  if (!lines[0]?.includes(cause)) lines.push(`  because: ${cause}`)
+  return lines.join('\n')
 }
 
 function codeOf(error: Error): string {

@@ -1,4 +1,3 @@
-import { flowOf } from '../flow/flow.ts'
 import { run } from '../run/run.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
@@ -18,7 +17,7 @@ export async function fit(
   const pictures = items.kind === 'pictures'
   await makeFolder(out)
   const rows = pictures ? await features(items.rows, settings) : items.rows
-  const ran = await run(flowOf(fittedScores(rows, out)), {
+  const ran = await run(await fittedScores(rows, out), {
     ...{ seed, signal, onProgress },
     ...(threads !== undefined && { threads }),
   })

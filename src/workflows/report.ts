@@ -15,7 +15,7 @@ import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { LabelCounter } from './label-counter.ts'
 import { makeFolder } from './output-folder.ts'
-import { components, coordinates, fittedScores, writeAbout } from './scores.ts'
+import { componentsOf, coordinates, fittedScores, writeAbout } from './scores.ts'
 import { versions } from './versions.ts'
 import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
@@ -51,7 +51,7 @@ export async function report(
   const started = performance.now()
   const files = filesIn(options.out)
   await makeFolder(files.models)
-  const { summary: ran, model_hash } = await writeTables(options, context)
+  const { ran, model_hash, components } = await writeTables(options, context)
   await writeAbout(files.models, model_hash)
   const tablesSeconds = seconds(started)
   const pageStarted = performance.now()
@@ -89,11 +89,18 @@ export async function report(
   return { summary: done, text: textOf(done, files.page) }
 }
 
+/** What went into the tables. */
+interface Tables {
+  readonly ran: RunSummary
+  readonly model_hash: string | null
+  readonly components: number
+}
+
 /** Runs everything up to the tables and models; returns what the run did. */
 async function writeTables(
   options: FolderOptions,
   { signal, onProgress }: WorkflowContext,
-): Promise<{ summary: RunSummary; model_hash: string | null }> {
+): Promise<Tables> {
   const { model, seed, threads } = options
   const files = filesIn(options.out)
   const items = itemsOf(options)
@@ -101,7 +108,7 @@ async function writeTables(
   const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
   const rows = pictures ? await features(items.rows, settings) : items.rows
   const scored = flowOf(
-    fittedScores(rows, files.models).pipe(await duplicatesIn(rows), coordinates()),
+    (await fittedScores(rows, files.models)).pipe(await duplicatesIn(rows), coordinates()),
   )
   const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
   function present(names: readonly string[]): string[] {
@@ -112,11 +119,12 @@ async function writeTables(
     embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
     groups: scored.pipe(duplicateGroups(), toParquet(files.groups)),
   }
-  const summary = await run(job, {
+  const ran = await run(job, {
     ...{ seed, signal, onProgress, rejects: toParquet(files.rejects) },
     ...(threads !== undefined && { threads }),
   })
-  return { summary, model_hash: pictures ? await featureHash(settings) : null }
+  const model_hash = pictures ? await featureHash(settings) : null
+  return { ran, model_hash, components: await componentsOf(rows) }
 }
 
 /** Duplicates by what the rows have: embeddings that came as they are may lack the hashes. */

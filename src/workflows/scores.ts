@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RecordBatch } from 'apache-arrow'
+import { type RecordBatch, Schema } from 'apache-arrow'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { pca } from '../../operators/pca.ts'
@@ -11,8 +11,22 @@ import { operate } from '../flow/operate.ts'
 import { requireField, schemaWith } from '../batch/schema.ts'
 import { tensorShape, tensorValues } from '../batch/tensor.ts'
 
-/** Components that familiarity is estimated in. */
-export const components = 32
+/** Most components that familiarity is estimated in. */
+const mostComponents = 32
+
+/**
+ * Components that familiarity is estimated in: fewer where the embeddings are narrower.
+ *
+ * @throws {SchemaError} if the rows have no embeddings
+ */
+export async function componentsOf(rows: Flow<RecordBatch>): Promise<number> {
+  const schema = (await rows.schema()) ?? new Schema()
+  const field = requireField(schema, 'embedding', { owner: 'pca', kind: 'tensor' })
+  return Math.min(
+    mostComponents,
+    tensorShape(field).reduce((a, b) => a * b, 1),
+  )
+}
 
 /** The folders of the models in the folder that `report` and `fit` write. */
 function parts(models: string): { pca: string; gmm: string; neighbors: string; about: string } {
@@ -25,8 +39,12 @@ function parts(models: string): { pca: string; gmm: string; neighbors: string; a
 }
 
 /** Fits the models to all rows, saves them in `models`, and adds `pca`, the familiarity columns, `near_id` and `near_distance`. */
-export function fittedScores(rows: Flow<RecordBatch>, models: string): Flow<RecordBatch> {
+export async function fittedScores(
+  rows: Flow<RecordBatch>,
+  models: string,
+): Promise<Flow<RecordBatch>> {
   const folder = parts(models)
+  const components = await componentsOf(rows)
   return flowOf(
     rows.pipe(
       pca({ components, save: folder.pca }),
@@ -71,7 +89,7 @@ export async function requireAbout(models: string, model_hash: string | null): P
   const text = await readFile(url, 'utf8').catch((cause: unknown) => {
     throw new ConnectorError(
       `Expected \`${models}\` to be a folder of models that fit or report wrote, got no about.json in it`,
-      { url, retryable: false },
+      { url: models, retryable: false },
       { cause },
     )
   })

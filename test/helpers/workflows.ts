@@ -1,8 +1,10 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { from, lastValueFrom } from 'rxjs'
 import { fromParquet } from '../../connectors/from-parquet.ts'
-import { typeName } from '../../src/batch/schema.ts'
+import { toParquet } from '../../connectors/to-parquet.ts'
 import type { WorkflowContext } from '../../src/workflows/workflow.ts'
 import type { Row } from './batches.ts'
 
@@ -54,7 +56,7 @@ export async function rowsOf(path: string): Promise<Row[]> {
 /** The columns of a Parquet file: name and type. */
 export async function columnTypes(path: string): Promise<Record<string, string>> {
   const schema = await fromParquet(path).schema()
-  return Object.fromEntries(schema?.fields.map((f) => [f.name, typeName(f.type)]) ?? [])
+  return Object.fromEntries(schema?.fields.map((f) => [f.name, String(f.type)]) ?? [])
 }
 
 /** `summary.json` of a report. */
@@ -67,4 +69,9 @@ export function tableBytes(out: string): Record<string, string> {
   return Object.fromEntries(
     tables.map((name) => [name, readFileSync(join(out, name)).toString('base64')]),
   )
+}
+
+/** Writes a Parquet file of one batch. */
+export async function writeBatch(path: string, batch: RecordBatch): Promise<void> {
+  await lastValueFrom(from([batch]).pipe(toParquet(path)))
 }
