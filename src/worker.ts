@@ -88,6 +88,8 @@ export class WorkerThread<M extends Methods> {
   }
 
   #start(): Worker {
+    // onnxruntime 1.30 reports its use to its maker unless told not to, before its first session.
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
     const worker = new Worker(this.#file)
     worker.unref()
     worker.on('message', (reply: Reply) => {
