@@ -112,6 +112,18 @@ export async function modelColumns(
 }
 
 /**
+ * The size of pictures that a model wants; undefined if it takes any.
+ *
+ * @throws {OptionError} if there is no such file, or the model is not one for pictures
+ * @throws {DataError} if the file is no model
+ */
+export async function modelSize(options: PictureModelOptions): Promise<PictureSize | undefined> {
+  const model = pictureModel(options)
+  await existing(model.file)
+  return inThread((thread) => thread.call('size', model))
+}
+
+/**
  * Identifies what computes an embedding: the sha256 of the model file, then of how pictures are
  * fed to it and what is taken from it. Hex.
  */
@@ -126,13 +138,18 @@ export async function modelHash(options: PictureModelOptions = {}): Promise<stri
     .digest('hex')
 }
 
-async function describe(
+function describe(
   model: PictureModel,
   size: PictureSize | undefined,
 ): Promise<readonly ModelColumn[]> {
+  return inThread((thread) => thread.call('describe', { model, size }))
+}
+
+/** Asks a thread that lasts for one question: a model is large, and seldom asked about. */
+async function inThread<T>(ask: (thread: WorkerThread<ModelMethods>) => Promise<T>): Promise<T> {
   const thread = new WorkerThread<ModelMethods>(import.meta.url, '../tasks/model-worker')
   try {
-    return await thread.call('describe', { model, size })
+    return await ask(thread)
   } finally {
     await thread.close()
   }

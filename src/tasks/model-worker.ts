@@ -1,8 +1,11 @@
 import type { PictureSize } from '../pictures/pixels.ts'
 import { serve } from '../worker.ts'
-import { type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
+import { inputSize, type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
 
 const methods = {
+  /** The size of pictures that a model wants. */
+  size: inputSize,
+
   /** Loads a model and runs it on a black picture. */
   async describe({
     model,

@@ -95,6 +95,25 @@ export async function openModel(
   }
 }
 
+/**
+ * The size of pictures that a model wants; undefined if it takes any.
+ *
+ * @throws {DataError} if the file is no model
+ * @throws {OptionError} if the model is not one for pictures
+ */
+export async function inputSize(model: PictureModel): Promise<PictureSize | undefined> {
+  const session = await load(model)
+  try {
+    const input = checkedInput(session, model)
+    const [height, width] = sides(input, checkedLayout(input, model))
+    return isFixed(height) && isFixed(width)
+      ? { height: Number(height), width: Number(width) }
+      : undefined
+  } finally {
+    await session.release()
+  }
+}
+
 /** Inner tensors become outputs only where one is asked for, so that all others load as they are. */
 async function load({ file, outputs = {} }: PictureModel): Promise<InferenceSession> {
   let session: InferenceSession
@@ -151,12 +170,17 @@ function checkedLayout({ name, shape }: TensorMetadata, { layout }: PictureModel
   )
 }
 
+/** Height and width of an input. */
+function sides({ shape }: TensorMetadata, layout: Layout): readonly (number | string)[] {
+  return layout === 'nhwc' ? shape.slice(1, 3) : shape.slice(2)
+}
+
 function checkedSize(
-  { shape }: TensorMetadata,
+  input: TensorMetadata,
   layout: Layout,
   size: PictureSize | undefined,
 ): asserts size {
-  const [height = '', width = ''] = layout === 'nhwc' ? shape.slice(1) : shape.slice(2)
+  const [height = '', width = ''] = sides(input, layout)
   if (size && takes(height, size.height) && takes(width, size.width)) return
   const fixed = isFixed(height) && isFixed(width)
   const got = size ? `${String(size.width)} × ${String(size.height)}` : 'varying size'

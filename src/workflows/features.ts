@@ -8,7 +8,8 @@ import { resize } from '../../operators/resize.ts'
 import { reuse } from '../../operators/reuse.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
-import { modelHash } from '../pictures/onnx-model.ts'
+import { modelHash, modelSize } from '../pictures/onnx-model.ts'
+import type { PictureSize } from '../pictures/pixels.ts'
 import { withText } from './items.ts'
 
 /** How pictures become numbers. */
@@ -28,8 +29,8 @@ export const featureColumns = [
   ...['width', 'height', 'channels', 'thumbnail'],
 ]
 
-/** The side of the squares that the model sees. */
-const side = 224
+/** The size in which pictures are shown to a model that takes any; that of the bundled one. */
+const defaultSize = { width: 224, height: 224 }
 
 /** Identifies what computes the features: the model and the recipe. */
 export async function featureHash({ model }: FeatureSettings): Promise<string> {
@@ -46,10 +47,12 @@ export async function features(
   settings: FeatureSettings,
 ): Promise<Flow<RecordBatch>> {
   const model_hash = await featureHash(settings)
+  const { model } = settings
+  const size = (model === undefined ? undefined : await modelSize({ model })) ?? defaultSize
   const hashed = pictures.pipe(contentHash({ onError: 'reject' }))
   const embedded =
     settings.known === undefined
-      ? computed(flowOf(hashed), settings)
+      ? computed(flowOf(hashed), size, model)
       : hashed.pipe(
           reuse({
             from: settings.known,
@@ -58,19 +61,23 @@ export async function features(
             columns: featureColumns.filter(
               (c) => !['id', 'content_hash', 'model_hash'].includes(c),
             ),
-            otherwise: (rows) => computed(flowOf(rows), settings),
+            otherwise: (rows) => computed(flowOf(rows), size, model),
           }),
         )
   return flowOf(flowOf(embedded).pipe(withText('model_hash', model_hash)))
 }
 
 /** Decodes the pictures and computes what {@link featureColumns} takes. */
-function computed(rows: Flow<RecordBatch>, { model }: FeatureSettings): Flow<RecordBatch> {
+function computed(
+  rows: Flow<RecordBatch>,
+  size: PictureSize,
+  model: string | undefined,
+): Flow<RecordBatch> {
   return flowOf(
     rows.pipe(
       decode({ onError: 'reject' }),
       thumbnail(),
-      resize({ width: side, height: side }),
+      resize({ width: size.width, height: size.height }),
       perceptualHash(),
       infer({ onError: 'reject', ...(model !== undefined && { model }) }),
     ),

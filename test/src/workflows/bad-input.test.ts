@@ -14,7 +14,6 @@ for (const name of ['photos', 'locked'])
 writeFileSync(join(folder, 'texts/notes.txt'), 'no picture')
 writeFileSync(join(folder, 'broken.onnx'), 'no model')
 writeFileSync(join(folder, 'flat.onnx'), tinyModel({ shape: ['N', 7] }))
-writeFileSync(join(folder, 'small.onnx'), tinyModel({ shape: [1, 3, 32, 32] }))
 chmodSync(join(folder, 'locked'), 0)
 chmodSync(join(folder, 'sealed'), 0o555)
 
@@ -59,12 +58,6 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
     ['photos', '--model', 'flat.onnx'],
     2,
     'Expected a model with one input of pictures (float32 or uint8, [1 or any, height, width, 3] or [1 or any, 3, height, width]), got `x` float32 [N, 7]',
-  ],
-  [
-    'a model that takes pictures of another size',
-    ['photos', '--model', 'small.onnx'],
-    2,
-    'Expected column `pixels` for infer to be pictures of 32 × 32, got pictures of 224 × 224',
   ],
   [
     'labels that match nothing',

@@ -6,6 +6,7 @@ import { tensorColumn } from '../../../src/batch/tensor.ts'
 import { report } from '../../../src/workflows/report.ts'
 import type { FolderOptions } from '../../../src/workflows/workflow.ts'
 import type { Row } from '../../helpers/batches.ts'
+import { tinyModel } from '../../helpers/tiny-model.ts'
 import {
   clipart,
   newFolder,
@@ -53,6 +54,15 @@ async function reported(options: Partial<FolderOptions>): Promise<Reported> {
 const scripts = (page: string): number => page.match(/<script/g)?.length ?? 0
 
 describe('report', () => {
+  it("shows pictures to a model of one's own in the size that it wants", async () => {
+    const model = join(newFolder(), 'small.onnx')
+    writeFileSync(model, tinyModel({ shape: [1, 3, 8, 12] }))
+    const sources = [{ path: folderWith({ 'a.png': a, 'b.png': b, 'c.png': c, 'd.png': a }) }]
+    const { items, summary } = await reported({ sources, model })
+    expect(items.map(({ id, near_id }) => [id, near_id]).slice(0, 1)).toEqual([['a.png', 'd.png']])
+    expect(summary['items']).toBe(4)
+  })
+
   it('works on one picture, which has no neighbour', async () => {
     const { items, groups, text } = await reported({
       sources: [{ path: folderWith({ 'a.png': a }) }],
