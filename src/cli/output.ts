@@ -13,8 +13,12 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/** Rows of cells as lines, each column as wide as its widest cell; the last one is not padded. */
-export function table(rows: readonly (readonly string[])[], indent = ''): string {
+/**
+ * Rows of cells as lines, each column as wide as its widest cell; the last one is not padded.
+ * Control characters are escaped: a name may hold line ends, and commands to a terminal.
+ */
+export function table(lines: readonly (readonly string[])[], indent = ''): string {
+  const rows = lines.map((line) => line.map(visible))
   const widths: number[] = []
   for (const row of rows)
     row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
@@ -26,6 +30,14 @@ export function table(rows: readonly (readonly string[])[], indent = ''): string
       return `${indent}${cells.join('  ')}`.trimEnd()
     })
     .join('\n')
+}
+
+/** `a\nb` for a line end, `\x1b` for an escape. */
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, (found) => {
+    if (found === '\n') return '\\n'
+    return `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`
+  })
 }
 
 /** A whole number with separators: `12,345`. */

@@ -36,6 +36,15 @@ describe('table', () => {
     )
     expect(table([])).toBe('')
   })
+
+  it('escapes control characters, and counts them as they are shown', () => {
+    expect(
+      table([
+        ['a\nb', 'x'],
+        ['\u001b[2J\u0085', 'y'],
+      ]),
+    ).toBe('a\\nb         x\n\\x1b[2J\\x85  y')
+  })
 })
 
 describe('plural and count', () => {
