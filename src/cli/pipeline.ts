@@ -106,7 +106,7 @@ function importFailure(error: unknown, path: string): unknown {
       cause: error,
     })
   }
-  const message = missingImport(error) ?? missingName(error)
+  const message = missingImport(error) ?? missingName(error) ?? otherLanguage(error)
   return message === undefined
     ? error
     : new UsageError(`${message}\n  in ${path}`, { cause: error })
@@ -132,6 +132,11 @@ function missingName(error: Error): string | undefined {
   const [, module, name] = /^\(0 ?, _(\w+)\.(\w+)\) is not a function/.exec(error.message) ?? []
   if (error.name !== 'TypeError' || module === undefined || name === undefined) return undefined
   return `Expected \`${name}\` to be a function that \`${module}\` exports, got nothing of that name`
+}
+
+function otherLanguage(error: Error): string | undefined {
+  const [, extension] = /^Unknown file extension "([^"]*)"/.exec(error.message) ?? []
+  return extension && `Expected TypeScript or JavaScript, got a file named \`*${extension}\``
 }
 
 function modulesIn(folder: string): string[] {

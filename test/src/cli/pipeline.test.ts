@@ -106,6 +106,14 @@ describe('a pipeline file', () => {
     })
   })
 
+  it('in another language is refused with exit code 2', async () => {
+    const file = `${folderOf({ 'picture.jpg': 'x' })}/picture.jpg`
+    expect(await millrace(['run', file])).toMatchObject({
+      code: 2,
+      stderr: `error: Expected TypeScript or JavaScript, got a file named \`*.jpg\`\n  in ${file}\n`,
+    })
+  })
+
   it('that throws is reported with exit code 1, and with its place under --verbose', async () => {
     const folder = folderOf({ 'pipeline.ts': "throw new Error('out of luck')\n" })
     const args = ['check', `${folder}/pipeline.ts`]
