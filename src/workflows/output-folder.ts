@@ -1,4 +1,5 @@
-import { access, constants, mkdir } from 'node:fs/promises'
+import { access, constants, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { ConnectorError } from '../errors.ts'
 
 /**
@@ -8,7 +9,7 @@ import { ConnectorError } from '../errors.ts'
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolders(path)
     await access(path, constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new ConnectorError(
@@ -17,4 +18,24 @@ export async function makeFolder(path: string): Promise<void> {
       { cause },
     )
   }
+}
+
+/** Step by step, since the recursive `mkdir` of Node 20 never ends where the system makes no folder (`/proc`). */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (await isFolder(path)) return
+    const parent = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(parent))) throw error
+    await makeFolders(parent)
+    await makeFolders(path)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
