@@ -60,8 +60,8 @@ const added = [
  *   chains. A mirrored copy counts. A zero embedding and a null hash say nothing.
  * - Nulls: a row without embedding or hash takes part by the other.
  * - State: about 200 bytes per row, and 200 MB for blocks of embeddings.
- * - Time: all pairs are compared, by matrix products. 10,000 embeddings of 1,792 numbers took 10 s of processor
- *   time, 20,000 took 26 s; 100,000 would take about 5½ minutes by that (7.8 s per 10,000, 2.5 s per 10,000²).
+ * - Time: all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
+ *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong
  * @throws {SchemaError} on the stream, if a column is missing or of another type
