@@ -38,6 +38,8 @@ export function packageName(specifier: string): string {
 
 /** The message, with the place and the cause where they say more. A {@link UsageError} says it all. */
 function described(error: Error): string {
+  if (codeOf(error) === 'ENOSPC')
+    return 'Expected room on the disk, got none left: for the output, or for spills in the temporary folder (TMPDIR)'
   const lines = [error.message || error.name]
   const url = 'url' in error && typeof error.url === 'string' ? error.url : ''
   if (!lines[0]?.includes(url)) lines.push(`  in ${url}`)

@@ -7,6 +7,8 @@ export interface GroupCounts {
   readonly exactGroups: number
   /** Groups of look-alikes. */
   readonly nearGroups: number
+  /** Groups of look-alikes that hold more than exact copies. */
+  readonly lookAlikeGroups: number
   /** Groups with members in different splits. */
   readonly leaks: { readonly exact: number; readonly near: number }
 }
@@ -15,13 +17,16 @@ export interface GroupCounts {
 export class GroupCounter {
   readonly #groups = { exact: 0, near: 0 }
   readonly #leaks = { exact: 0, near: 0 }
+  #lookAlikes = 0
   #current = ''
+  #alike = false
   #splits = new Set<unknown>()
 
-  /** Adds rows with `group`, `kind` and, where there are splits, `split`. */
+  /** Adds rows with `group`, `kind`, `by` and, where there are splits, `split`. */
   add(batch: RecordBatch): void {
     const groups = column(batch, 'group')
     const kinds = column(batch, 'kind')
+    const reasons = column(batch, 'by')
     const splits = batch.getChild('split')
     for (let row = 0; row < batch.numRows; row++) {
       const kind = kinds.get(row) === 'exact' ? 'exact' : 'near'
@@ -29,7 +34,13 @@ export class GroupCounter {
       if (group !== this.#current) {
         this.#current = group
         this.#splits = new Set()
+        this.#alike = false
         this.#groups[kind]++
+      }
+      const by: unknown = reasons.get(row)
+      if (kind === 'near' && by !== null && by !== 'hash' && !this.#alike) {
+        this.#alike = true
+        this.#lookAlikes++
       }
       const split: unknown = splits?.get(row) ?? null
       const before = this.#splits.size
@@ -42,6 +53,7 @@ export class GroupCounter {
     return {
       exactGroups: this.#groups.exact,
       nearGroups: this.#groups.near,
+      lookAlikeGroups: this.#lookAlikes,
       leaks: { ...this.#leaks },
     }
   }

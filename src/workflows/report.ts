@@ -10,7 +10,7 @@ import type { PageSummary } from '../report/page-data.ts'
 import { reportPage } from '../report/report-page.ts'
 import { run, type RunSummary } from '../run/run.ts'
 import { featureColumns, featureHash, features } from './features.ts'
-import { GroupCounter } from './group-counter.ts'
+import { GroupCounter, type GroupCounts } from './group-counter.ts'
 import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { LabelCounter } from './label-counter.ts'
@@ -50,12 +50,12 @@ export async function report(
   const startedAt = new Date()
   const started = performance.now()
   const files = filesIn(options.out)
-  await makeFolder(files.models)
+  await makeFolder(options.out)
   const { ran, model_hash, components } = await writeTables(options, context)
   await writeAbout(files.models, model_hash)
   const tablesSeconds = seconds(started)
   const pageStarted = performance.now()
-  const summary: PageSummary & Record<string, unknown> = {
+  const summary: PageSummary & GroupCounts & Record<string, unknown> = {
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
     ...itemCounts(ran),
     ...(await countedIn(files)),
@@ -139,7 +139,9 @@ async function duplicatesIn(rows: Flow<RecordBatch>) {
 /** What the tables say of groups and labels. */
 async function countedIn(files: ReturnType<typeof filesIn>) {
   const groups = new GroupCounter()
-  for await (const batch of fromParquet(files.groups, { columns: ['group', 'kind', 'split'] }))
+  for await (const batch of fromParquet(files.groups, {
+    columns: ['group', 'kind', 'split', 'by'],
+  }))
     groups.add(batch)
   const labels = new LabelCounter()
   for await (const batch of fromParquet(files.items)) labels.add(batch)
@@ -152,13 +154,13 @@ async function* thumbnails(path: string): AsyncGenerator<RecordBatch> {
   if (there) yield* fromParquet(path, { columns: ['id', 'thumbnail'] })
 }
 
-function textOf(summary: PageSummary, page: string): string {
-  const { exactGroups, nearGroups, leaks } = summary
+function textOf(summary: PageSummary & GroupCounts, page: string): string {
+  const { exactGroups, nearGroups, lookAlikeGroups, leaks } = summary
   const total = summary.timings['total'] ?? 0
   return [
     `${countsText(summary)} in ${total.toFixed(1)} s`,
     `${counted(exactGroups, 'group')} of exact copies, ${String(leaks.exact)} across splits`,
-    `${counted(nearGroups, 'group')} of near duplicates, ${String(leaks.near)} across splits`,
+    `${counted(nearGroups, 'group')} of near duplicates (${String(lookAlikeGroups)} of more than exact copies), ${String(leaks.near)} across splits`,
     `report: ${page}`,
   ].join('\n')
 }

@@ -77,7 +77,7 @@ describe('report', () => {
     ])
     expect(groups).toEqual([])
     expect(text).toMatch(
-      /^1 item, 0 rejects\n0 groups of exact copies, 0 across splits\n0 groups of near duplicates, 0 across splits\nreport: /,
+      /^1 item, 0 rejects\n0 groups of exact copies, 0 across splits\n0 groups of near duplicates \(0 of more than exact copies\), 0 across splits\nreport: /,
     )
   })
 
