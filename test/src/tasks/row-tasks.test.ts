@@ -9,7 +9,7 @@ import { type OnError, rowTask, TaskFlow } from '../../../src/tasks/row-tasks.ts
 import { heavy, requireField } from '../../../src/batch/schema.ts'
 import { gather, values } from '../../helpers/pictures.ts'
 
-const task = new URL('../fixtures/tasks/double-task.js', import.meta.url).href
+const task = new URL('../../fixtures/tasks/double-task.js', import.meta.url).href
 
 /** An operator over the fixture's task: adds `column` with 2n. */
 function double(

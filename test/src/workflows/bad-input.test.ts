@@ -103,7 +103,7 @@ describe('millrace report', () => {
     expect(ended).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^error: Expected `texts\/notes.txt\/models` to be a folder that can be written, got ENOTDIR/,
+        /^error: Expected `texts\/notes.txt` to be a folder that can be written, got EEXIST/,
       ) as string,
     })
   })
@@ -123,7 +123,7 @@ describe('millrace report', () => {
     const ended = await millrace(args, { cwd: folder, ...user })
     expectPlain(ended)
     expect(ended.stderr).toMatch(
-      /^error: Expected `sealed\/out\/models` to be a folder that can be written, got EACCES/,
+      /^error: Expected `sealed\/out` to be a folder that can be written, got EACCES/,
     )
     expect(ended.code).toBe(1)
   })
