@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { Flow } from '../../../src/flow/flow.ts'
+import { planDifference, planRecord } from '../../../src/run/plan-record.ts'
+
+/** A part of a plan that is never read. */
+function part(
+  name: string,
+  settings: Readonly<Record<string, unknown>> = {},
+  ...inputs: Flow<unknown>[]
+): Flow<unknown> {
+  return new Flow(() => flowOfNothing(), { name, role: 'operator', settings, inputs })
+}
+
+async function* flowOfNothing(): AsyncGenerator<never> {
+  yield* await Promise.resolve([])
+}
+
+/** A chain of parts. */
+function chain(...parts: readonly (readonly [string, Readonly<Record<string, unknown>>?])[]) {
+  let last: Flow<unknown>[] = []
+  for (const [name, settings] of parts) last = [part(name, settings, ...last)]
+  return planRecord(last)
+}
+
+describe('planRecord', () => {
+  it('names every part once, and what it reads', () => {
+    const one = part('fromFiles')
+    const two = part('fromFiles')
+    const merged = part('mergeFlows', {}, one, two)
+    const ends = [part('toJsonl', {}, merged), part('toParquet', {}, merged)]
+    expect(planRecord(ends).map(({ key, name, inputs }) => ({ key, name, inputs }))).toEqual([
+      { key: 'fromFiles', name: 'fromFiles', inputs: [] },
+      { key: 'fromFiles#2', name: 'fromFiles', inputs: [] },
+      { key: 'mergeFlows', name: 'mergeFlows', inputs: ['fromFiles', 'fromFiles#2'] },
+      { key: 'toJsonl', name: 'toJsonl', inputs: ['mergeFlows'] },
+      { key: 'toParquet', name: 'toParquet', inputs: ['mergeFlows'] },
+    ])
+  })
+
+  it('writes settings in one way', () => {
+    const settings = {
+      b: { d: 1n, c: Number.NaN },
+      a: [/x/i, new Map([['k', new Set([1])]]), new URL('s3://bucket/a')],
+      when: new Date(0),
+      onModel: () => undefined,
+      missing: undefined,
+      values: new Float32Array([0.5]),
+      none: null,
+    }
+    expect(chain(['pca', settings])[0]?.settings).toBe(
+      '{"a":["/x/i",{"k":[1]},"s3://bucket/a"],"b":{"c":"NaN","d":"1"},"none":null,"values":[0.5],"when":"1970-01-01T00:00:00.000Z"}',
+    )
+  })
+})
+
+describe('planDifference', () => {
+  const files = ['fromFiles', { path: 'photos', labels: '{label}' }] as const
+  const decode = ['decode', { onError: 'fail' }] as const
+  const cases = [
+    { name: 'nothing', before: chain(files, decode), now: chain(files, decode), lines: [] },
+    {
+      name: 'a setting, and not the others',
+      before: chain(files, decode),
+      now: chain(['fromFiles', { path: 'pictures', labels: '{label}' }], decode),
+      lines: ['- fromFiles {"path":"photos"}', '+ fromFiles {"path":"pictures"}'],
+    },
+    {
+      name: 'a setting within another',
+      before: chain(['infer', { model: { path: 'a', size: 3 } }]),
+      now: chain(['infer', { model: { path: 'b', size: 3 } }]),
+      lines: ['- infer {"model":{"path":"a","size":3}}', '+ infer {"model":{"path":"b","size":3}}'],
+    },
+    {
+      name: 'a setting that came',
+      before: chain(decode),
+      now: chain(['decode', { onError: 'fail', size: 9 }]),
+      lines: ['- decode {}', '+ decode {"size":9}'],
+    },
+    {
+      name: 'a part that came between two others',
+      before: chain(files, decode),
+      now: chain(files, ['decode', { onError: 'reject' }], decode),
+      lines: ['+ decode {"onError":"reject"}'],
+    },
+    {
+      name: 'a part that went',
+      before: chain(files, ['resize', { width: 9 }], decode),
+      now: chain(files, decode),
+      lines: ['- resize {"width":9}'],
+    },
+    {
+      name: 'two parts that changed places',
+      before: chain(['a'], ['b']),
+      now: chain(['b'], ['a']),
+      lines: ['- a {}', '+ a {}'],
+    },
+    {
+      name: 'another job',
+      before: chain(['a'], ['b']),
+      now: chain(['c']),
+      lines: ['- a {}', '- b {}', '+ c {}'],
+    },
+  ]
+  it.each(cases)('says $name', ({ before, now, lines }) => {
+    expect(planDifference(before, now)).toEqual(lines)
+  })
+
+  it('says that the same parts are put together in another way', () => {
+    const [a, b] = [part('a'), part('b')]
+    const before = planRecord([part('zipFlows', {}, a, b)])
+    const now = planRecord([a, b, part('zipFlows', {}, b, a)])
+    expect(planDifference(before, now)).toEqual(['- zipFlows reads a, b', '+ zipFlows reads b, a'])
+  })
+})
