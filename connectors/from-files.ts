@@ -16,8 +16,7 @@ import {
   type Position,
 } from '../src/pictures/picture-files.ts'
 import { type OnError, onErrorChoices } from '../src/tasks/row-tasks.ts'
-import type { Counts } from '../src/run/run-state.ts'
-import { source } from '../src/flow/source.ts'
+import { Skipped, source } from '../src/flow/source.ts'
 
 /** Options of {@link fromFiles}. */
 export interface FromFilesOptions {
@@ -86,21 +85,19 @@ export function fromFiles(
   options: FromFilesOptions = {},
 ): Flow<RecordBatch> {
   const plan = planOf(location, options)
-  const flow: Flow<RecordBatch> = source<RecordBatch, Position>({
+  return source<RecordBatch, Position>({
     name: 'fromFiles',
     schema: () => itemSchema,
-    async *read({ columns, run }, from) {
+    async *read({ columns }, from) {
       const roots = await fileRoots(plan.locations)
       if (plan.pattern !== undefined && !from) await requireMatch(plan, roots)
-      const counts = run?.count(run.key(flow, 'fromFiles'))
       const wanted = !columns || columns.has('image')
-      yield* batches({ plan, roots, wanted, counts }, from)
+      yield* batches({ plan, roots, wanted }, from)
     },
     count: (signal) => countFiles(plan, signal),
     memoryBytes: 2 * plan.batchBytes,
     settings: { location, ...options },
   })
-  return flow
 }
 
 function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
@@ -138,39 +135,45 @@ interface Reading {
   readonly roots: readonly FileRoot[]
   /** Whether anybody wants the pictures themselves. */
   readonly wanted: boolean
-  readonly counts: Counts | undefined
 }
 
 async function* batches(
-  { plan, roots, wanted, counts }: Reading,
+  { plan, roots, wanted }: Reading,
   from: Position | undefined,
-): AsyncGenerator<readonly [RecordBatch | Rejects, Position]> {
+): AsyncGenerator<readonly [Skipped<RecordBatch>, Position]> {
   let items: Item[] = []
   let bytes = 0
   let last = from
+  let skipped = 0
   let ignored = 0
   let rows = 0
+
+  /** The files up to `last` that have not gone on. */
+  function upToHere(): Skipped<RecordBatch> {
+    const here = new Skipped<RecordBatch>(
+      skipped,
+      ...(items.length > 0 ? [itemBatch(items, wanted)] : []),
+    )
+    items = []
+    bytes = skipped = 0
+    return here
+  }
+
   for await (const file of loaded(filesIn(roots, from), { plan, wanted })) {
     const full = items.length === plan.batchRows || bytes >= plan.batchBytes
-    if (last && items.length > 0 && (full || file.kind === 'fault')) {
-      yield [itemBatch(items, wanted), last]
-      items = []
-      bytes = 0
-    }
+    if (last && items.length > 0 && (full || file.kind === 'fault')) yield [upToHere(), last]
     last = file.position
     if (file.kind === 'ignored') ignored++
     else rows++
     if (file.kind === 'item') {
       items.push(file.item)
       bytes += file.item.image?.length ?? 0
-    } else if (file.kind === 'fault' && plan.onError === 'reject')
-      yield [new Rejects([rejectOf(file)]), last]
-    else if (counts) {
-      counts.rowsIn++
-      counts.dropped++
-    }
+    } else if (file.kind === 'fault' && plan.onError === 'reject') {
+      yield [new Skipped<RecordBatch>(skipped, new Rejects([rejectOf(file)])), last]
+      skipped = 0
+    } else skipped++
   }
-  if (last && items.length > 0) yield [itemBatch(items, wanted), last]
+  if (last && (items.length > 0 || skipped > 0)) yield [upToHere(), last]
   if (rows === 0 && !from) throw noPicture(plan, ignored)
 }
 

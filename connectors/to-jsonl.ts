@@ -3,8 +3,9 @@ import type { OperatorFunction } from 'rxjs'
 import { columnsOf, select } from '../src/batch/batch.ts'
 import { ConnectorError } from '../src/errors.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
+import { flowOf } from '../src/flow/flow.ts'
 import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
-import { OutputFile, type OutputState } from '../src/output-file.ts'
+import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
 
@@ -23,16 +24,13 @@ const name = 'toJsonl'
 /** Characters that are written at once. */
 const chunkLength = 1_048_576
 
-interface JsonlState extends OutputState {
-  readonly rows: number
-}
-
 /**
  * Writes one JSON object per row and line, to the file at `path` or, for `-`, to standard output; answers with a receipt.
  *
  * - Order: as the rows come.
  * - Delivery: exactly once to a file, which has its name when it is complete and synced; before that it is a hidden
  *   `.tmp` beside it, which an error or an early end removes, unless a checkpoint needs it. At least once to standard output.
+ * - Of a flow that does not end by itself: `path` is a folder, which gets a file at each checkpoint and one at the end.
  * - Columns: integers beyond 2^53 − 1 and decimals are text, NaN and infinities null, bytes base64, dates and
  *   timestamps ISO 8601 to the millisecond, lists and tensors lists, structs and maps objects.
  * - Memory: the text of a batch, at most a mebibyte and a row.
@@ -50,50 +48,44 @@ export function toJsonl(
   knownOptions(name, options, ['columns'])
   const columns = options.columns && columnList('columns', options.columns)
 
-  return sink<JsonlState>({
-    name,
-    guarantee: path === '-' ? 'at-least-once' : 'exactly-once',
-    open: () => (path === '-' ? toStdout(columns) : toFile(path, columns)),
-    schema: (schema) => selectedSchema(schema, columns, name),
-    settings: { path },
-    ...(columns && { columns }),
-  })
-}
-
-async function toFile(
-  path: string,
-  columns: readonly string[] | undefined,
-): Promise<Writer<JsonlState>> {
-  let file = await OutputFile.create(path)
-  const staged = new Set<string>()
-  let committed = false
-  let rows = 0
-  return {
-    async write(batch) {
-      for (const text of lines(batch, columns)) await file.append(Buffer.from(text))
-      rows += batch.numRows
-    },
-    async stage() {
-      const state = { ...(await file.stage()), rows }
-      staged.add(state.temporary)
-      return state
-    },
-    async commit(state) {
-      committed = true
-      if (staged.has(state.temporary)) return
-      await file.discard()
-      file = await OutputFile.resume(path, state)
-      rows = state.rows
-    },
-    async finish() {
-      await file.publish()
-      return { sink: name, location: path, rows, bytes: file.bytes, files: 1 }
-    },
-    abort: () => (committed ? file.close() : file.discard()),
+  return (source) => {
+    const input = flowOf(source)
+    const written =
+      path === '-'
+        ? { name, guarantee: 'at-least-once' as const, open: () => toStdout(columns) }
+        : fileSink(jsonlFormat(columns), { path, parts: !input.bounded })
+    return sink<FileSinkState<number>>({
+      ...written,
+      schema: (schema) => selectedSchema(schema, columns, name),
+      settings: { path },
+      ...(columns && { columns }),
+    })(input)
   }
 }
 
-function toStdout(columns: readonly string[] | undefined): Writer<JsonlState> {
+function jsonlFormat(columns: readonly string[] | undefined): FileFormat<number> {
+  return {
+    name,
+    extension: 'jsonl',
+    encode(file, from = 0) {
+      const counted = { rows: from }
+      return {
+        get rows() {
+          return counted.rows
+        },
+        async write(batch) {
+          for (const text of lines(batch, columns)) await file.append(Buffer.from(text))
+          counted.rows += batch.numRows
+        },
+        save: () => Promise.resolve(counted.rows),
+        finish: () => Promise.resolve(),
+        close: () => Promise.resolve(),
+      }
+    },
+  }
+}
+
+function toStdout(columns: readonly string[] | undefined): Writer<never> {
   let rows = 0
   let bytes = 0
   return {
@@ -105,7 +97,7 @@ function toStdout(columns: readonly string[] | undefined): Writer<JsonlState> {
       }
       rows += batch.numRows
     },
-    finish: () => ({ sink: name, location: '-', rows, bytes, files: 0 }),
+    finish: () => ({ summary: { sink: name, location: '-', rows, bytes, files: 0 } }),
     abort: () => undefined,
   }
 }

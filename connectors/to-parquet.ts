@@ -12,14 +12,14 @@ import {
   positiveInteger,
   trueOrFalse,
 } from '../src/options.ts'
-import { OutputFile } from '../src/output-file.ts'
+import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
 import {
   type ParquetLayout,
   type ParquetState,
   ParquetWriter,
 } from '../src/parquet/parquet-writer.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
-import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
+import { sink, type WriteSummary } from '../src/flow/sink.ts'
 
 /** Options of {@link toParquet}. */
 export interface ToParquetOptions {
@@ -64,6 +64,7 @@ const maxRowGroupBytes = 512 * 2 ** 20
  * - Order: as they come. Equal rows give equal bytes, whatever batches they came in.
  * - Delivery: exactly once. The file has its name when it is complete and synced; before that it is a
  *   hidden `.tmp` beside it, which an error or an early end removes, unless a checkpoint needs it.
+ * - Of a flow that does not end by itself: `path` is a folder, which gets a file at each checkpoint and one at the end.
  * - Columns: types and metadata of fields and schema are kept. Without rows the file has the flow's schema.
  * - Memory: the rows of two row groups, and one of them in WebAssembly.
  *
@@ -96,10 +97,9 @@ export function toParquet(
 
   return (source) => {
     const input = flowOf(source)
-    return sink<ParquetState>({
-      name,
-      guarantee: 'exactly-once',
-      open: () => open(path, { columns, layout, input }),
+    const format = parquetFormat({ columns, layout, input })
+    return sink<FileSinkState<ParquetState>>({
+      ...fileSink(format, { path, parts: !input.bounded }),
       schema: (schema) => selectedSchema(schema, columns, name),
       memoryBytes: 3 * layout.rowGroupBytes,
       settings: { path, ...layout },
@@ -116,46 +116,31 @@ interface Setup {
   readonly input: Flow<RecordBatch>
 }
 
-async function open(
-  path: string,
-  { columns, layout, input }: Setup,
-): Promise<Writer<ParquetState>> {
-  let file = await OutputFile.create(path)
-  const writer = new ParquetWriter(file, layout)
-  const staged = new Set<string>()
-  let committed = false
-
+function parquetFormat({ columns, layout, input }: Setup): FileFormat<ParquetState> {
   async function emptySchema(): Promise<Schema> {
     const schema = await input.schema()
     if (schema) return selectedSchema(schema, columns, name)
     throw new SchemaError(
-      `Expected rows for ${path}, or a flow that knows its schema, got neither; see \`declare\``,
+      'Expected rows to write, or a flow that knows its schema, got neither; see `declare`',
       { column: '' },
     )
   }
 
   return {
-    write: (batch) => writer.write(columns ? select(batch, columns) : batch),
-    async stage() {
-      const state = await writer.stage()
-      staged.add(state.temporary)
-      return state
-    },
-    async commit(state) {
-      committed = true
-      if (staged.has(state.temporary)) return
-      await file.discard()
-      file = await OutputFile.resume(path, state)
-      await writer.restore(file, state)
-    },
-    async finish() {
-      const { rows, bytes } = await writer.finish(emptySchema)
-      await writer.close()
-      return { sink: name, location: path, rows, bytes, files: 1 }
-    },
-    async abort() {
-      await writer.close()
-      await (committed ? file.close() : file.discard())
+    name,
+    extension: 'parquet',
+    async encode(file, from) {
+      const writer = new ParquetWriter(file, layout)
+      if (from) await writer.restore(from)
+      return {
+        get rows() {
+          return writer.rows
+        },
+        write: (batch) => writer.write(columns ? select(batch, columns) : batch),
+        save: () => writer.save(),
+        finish: () => writer.finish(emptySchema),
+        close: () => writer.close(),
+      }
     },
   }
 }

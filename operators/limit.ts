@@ -3,6 +3,7 @@ import type { MonoTypeOperatorFunction } from 'rxjs'
 import { Barrier } from '../src/flow/control.ts'
 import { Flow, flowOf } from '../src/flow/flow.ts'
 import { positiveInteger } from '../src/options.ts'
+import { release, slotOf } from '../src/flow/slot-of.ts'
 
 /**
  * Passes the first `rows` rows and then ends the source.
@@ -22,19 +23,24 @@ export function limit(rows: number): MonoTypeOperatorFunction<RecordBatch> {
     const input = flowOf(source)
     const flow: Flow<RecordBatch> = new Flow(
       async function* (context) {
-        const key = context.run?.key(flow, 'limit') ?? ''
-        let left = rows - ((context.run?.restored(key) as number | undefined) ?? 0)
-        if (left <= 0) return
-        for await (const value of input.pull(context)) {
+        const slot = slotOf(flow, 'limit', context)
+        let left = slot.over ? 0 : rows - ((slot.state as number | undefined) ?? 0)
+        if (left === 0) release([input], context)
+        for await (const value of left > 0 ? input.pull(context) : []) {
           if (value instanceof RecordBatch) {
-            yield value.numRows <= left ? value : value.slice(0, left)
-            left -= value.numRows
-            if (left <= 0) return
+            const kept = Math.min(left, value.numRows)
+            slot.counts.rowsIn += value.numRows
+            slot.counts.rowsKept += kept
+            slot.counts.dropped += value.numRows - kept
+            yield kept === value.numRows ? value : value.slice(0, kept)
+            left -= kept
+            if (left === 0) break
           } else {
-            if (value instanceof Barrier) value.states.set(key, rows - left)
+            if (value instanceof Barrier) slot.save(value, rows - left)
             yield value
           }
         }
+        if (left === 0 || !context.signal.aborted) slot.end()
       },
       {
         name: 'limit',

@@ -4,13 +4,15 @@ import { operateTable, type StoredTable } from '../src/table/column-store.ts'
 import { OptionError } from '../src/errors.ts'
 import { flowOf } from '../src/flow/flow.ts'
 import { FrozenNeighbors } from '../src/neighbors/frozen-neighbors.ts'
-import { neighborIndex, saveIndex } from '../src/models/indexes.ts'
+import { saveAtEnd } from '../src/learn/save-at-end.ts'
+import { neighborIndex } from '../src/models/indexes.ts'
 import type { IndexKind } from '../src/models/neighbor-index.ts'
 import { neighborFields } from '../src/neighbors/neighbor-columns.ts'
 import { insertTable, nearestByIndex, nearestInTable } from '../src/neighbors/neighbor-search.ts'
 import { OnlineNeighbors } from '../src/neighbors/online-neighbors.ts'
 import { operate } from '../src/flow/operate.ts'
 import { knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import type { Run } from '../src/run/run-state.ts'
 import { requireField, schemaWith } from '../src/batch/schema.ts'
 import { tensorShape } from '../src/batch/tensor.ts'
 
@@ -133,11 +135,15 @@ function fit(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     name: 'neighbors',
     settings: { ...options, mode: 'fit' },
     schema: (input) => schemaOf(options, input),
-    run: (table) => fitted(options, table),
+    run: (table, { run }) => fitted(options, table, run),
   })
 }
 
-async function* fitted(options: Checked, table: StoredTable): AsyncGenerator<RecordBatch> {
+async function* fitted(
+  options: Checked,
+  table: StoredTable,
+  run: Run | undefined,
+): AsyncGenerator<RecordBatch> {
   const kind = options.index ?? (table.numRows < exactRows ? 'exact' : 'hnsw')
   const index =
     kind === 'hnsw' || options.save !== undefined
@@ -147,7 +153,7 @@ async function* fitted(options: Checked, table: StoredTable): AsyncGenerator<Rec
     if (index && kind === 'hnsw') yield* nearestByIndex(table, options, index)
     else yield* nearestInTable(table, options)
     if (index && kind === 'exact') await insertTable(table, options, index)
-    if (index && options.save !== undefined) await saveIndex(options.save, index)
+    if (index && options.save !== undefined) await saveAtEnd(options.save, await index.state(), run)
   } finally {
     await index?.close()
   }
@@ -159,12 +165,12 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     name: 'neighbors',
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
-    start: () =>
+    start: ({ run }) =>
       new OnlineNeighbors({
         ...options,
         kind: index,
         done: async (filled) => {
-          if (save !== undefined) await saveIndex(save, filled)
+          if (save !== undefined) await saveAtEnd(save, await filled.state(), run)
         },
       }),
   })

@@ -1,7 +1,10 @@
+import { RecordBatch } from 'apache-arrow'
+import { inLane } from './context.ts'
 import { Barrier } from './control.ts'
 import { OptionError } from '../errors.ts'
 import { Flow } from './flow.ts'
 import { differentSchemas } from '../batch/schema.ts'
+import { release, slotOf } from './slot-of.ts'
 
 /**
  * Reads flows one after another.
@@ -21,14 +24,19 @@ export function concatFlows<T>(flows: readonly Flow<T>[]): Flow<T> {
   if (flows.length === 1) return only
   const flow: Flow<T> = new Flow(
     async function* (context) {
-      const key = context.run?.key(flow, 'concatFlows') ?? ''
-      const from = (context.run?.restored(key) as number | undefined) ?? 0
+      const slot = slotOf(flow, 'concatFlows', context)
+      const from = slot.over ? flows.length : ((slot.state as number | undefined) ?? 0)
+      release(flows.slice(0, from), context)
       for (let turn = from; turn < flows.length; turn++) {
-        for await (const value of flows[turn]?.pull(context) ?? []) {
-          if (value instanceof Barrier) value.states.set(key, turn)
+        const inner = inLane(context, String(turn))
+        for await (const value of flows[turn]?.pull(inner) ?? []) {
+          if (value instanceof Barrier) slot.save(value, turn)
+          if (value instanceof RecordBatch)
+            slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
           yield value
         }
       }
+      if (!context.signal.aborted) slot.end()
     },
     {
       name: 'concatFlows',

@@ -11,4 +11,11 @@ export interface Context {
   readonly columns?: ReadonlySet<string>
   /** The run this belongs to; a flow that is read by itself has none. */
   readonly run?: Run
+  /** Which of several readings of one part this is: the name of the job's flow, of a branch, of a table. */
+  readonly lane?: string
+}
+
+/** The context for a reading of its own, so that a part read here and elsewhere has a slot in both. */
+export function inLane(context: Context, lane: string): Context {
+  return { ...context, lane: context.lane === undefined ? lane : `${context.lane}.${lane}` }
 }

@@ -1,3 +1,8 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Saved } from './saved.ts'
+
 /**
  * A message that travels with the rows in the pull protocol and that RxJS does
  * not see. Operators pass on what they do not know.
@@ -51,12 +56,31 @@ export class Barrier extends Control {
   readonly type = 'barrier'
   /** Number of the checkpoint, from 1. */
   readonly checkpoint: number
-  /** State by the key of the source, operator or sink: anything `structuredClone` takes. */
-  readonly states = new Map<string, unknown>()
+  /** Whether sources stop behind it: the run ends when it is committed. */
+  readonly last: boolean
+  /** By the key of the slot. */
+  readonly states = new Map<string, Saved>()
+  readonly #fileFolder: (key: string) => Promise<string>
   readonly #afterCommit: (() => void | Promise<void>)[] = []
-  constructor(checkpoint: number) {
+
+  constructor(
+    checkpoint: number,
+    options: {
+      /** See {@link Barrier.last}. */
+      readonly last?: boolean
+      /** See {@link Barrier.fileFolder}. */
+      readonly fileFolder?: (key: string) => Promise<string>
+    } = {},
+  ) {
     super()
     this.checkpoint = checkpoint
+    this.last = options.last ?? false
+    this.#fileFolder = options.fileFolder ?? (() => mkdtemp(join(tmpdir(), 'millrace-checkpoint-')))
+  }
+
+  /** A folder of this checkpoint for the files of a slot, whose state is too large for memory. */
+  fileFolder(key: string): Promise<string> {
+    return this.#fileFolder(key)
   }
 
   /** Leaves what has to be done once the manifest is in place; must be idempotent. */
@@ -68,4 +92,19 @@ export class Barrier extends Control {
   async committed(): Promise<void> {
     for (const finish of this.#afterCommit) await finish()
   }
+}
+
+/** Goes on at once, except behind the last barrier of a run, which nothing may follow. */
+export function untilTold({ last }: Barrier, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (!last || signal.aborted) resolve()
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
+  })
 }

@@ -69,22 +69,22 @@ export function fanOut<const N extends number>(
 
   return <T>(source: Observable<T>) => {
     const input = flowOf(source)
-    let fan: Fan<T> | undefined
+    let current: Fan<T> | undefined
+    function fan(): Fan<T> {
+      return (current = !current || current.over ? new Fan(input, settings) : current)
+    }
     const flows = Array.from({ length: branches }, (_, index) => {
-      return new Flow<T>(
-        (context) => {
-          if (!fan || fan.over) fan = new Fan(input, settings)
-          return fan.read(index, context)
+      return new Flow<T>((context) => fan().read(index, context), {
+        name: 'fanOut',
+        role: 'operator',
+        inputs: [input],
+        memoryBytes,
+        release: (context) => {
+          fan().release(index, context)
         },
-        {
-          name: 'fanOut',
-          role: 'operator',
-          inputs: [input],
-          memoryBytes,
-          schema: ([schema]) => schema as NonNullable<typeof schema>,
-          settings: { branch: index + 1, branches, memoryBytes, spillBytes },
-        },
-      )
+        schema: ([schema]) => schema as NonNullable<typeof schema>,
+        settings: { branch: index + 1, branches, memoryBytes, spillBytes },
+      })
     })
     return flows as readonly Flow<T>[] as Repeated<Flow<T>, N>
   }

@@ -5,6 +5,7 @@ import { Control, Rejects } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { OptionError, OverrunError } from '../errors.ts'
 import type { Flow } from './flow.ts'
+import { release } from './slot-of.ts'
 import { Spill, type Spilled } from './spill.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -102,6 +103,15 @@ export class Fan<T> {
       context.signal.removeEventListener('abort', wake)
       await this.#leave(branch)
     }
+  }
+
+  /** Branch `index` will not be read. */
+  release(index: number, context: Context): void {
+    const branch = this.#branches[index]
+    if (branch?.state !== 'expected') return
+    branch.state = 'gone'
+    this.#start()
+    if (this.over) release([this.#input], context)
   }
 
   async #ask(branch: Branch<T>): Promise<void> {

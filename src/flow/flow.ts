@@ -35,8 +35,16 @@ export interface FlowInfo {
   readonly memoryBytes?: number
   /** Heavy columns that it reads, or, of a sink, writes. */
   readonly reads?: readonly string[]
+  /** Called in place of a reading that will not come: see `release` in `slot.ts`. By default its inputs are told. */
+  readonly release?: (context: Context) => void
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
+  /**
+   * Whether a run can go on from a checkpoint with it: a source that does not know its position cannot.
+   *
+   * @default true
+   */
+  readonly resumable?: boolean
   /** Options worth showing in a plan. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -149,8 +157,13 @@ export function flowOf<T>(
     return new Flow((context) => received(source, context, limit), {
       name: 'observable',
       role: 'source',
+      resumable: false,
     })
-  return new Flow(({ signal }) => iterate(source, signal), { name: 'iterable', role: 'source' })
+  return new Flow(({ signal }) => iterate(source, signal), {
+    name: 'iterable',
+    role: 'source',
+    resumable: false,
+  })
 }
 
 async function* iterate<T>(

@@ -7,7 +7,9 @@ import type { Context } from './context.ts'
 import { Control, Rejects } from './control.ts'
 import { Flow, flowOf } from './flow.ts'
 import { nonEmptyString, positiveInteger } from '../options.ts'
-import type { Counts } from '../run/run-state.ts'
+import type { Counts } from './saved.ts'
+import type { Slot } from './slot.ts'
+import { release, slotOf } from './slot-of.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
@@ -19,10 +21,13 @@ export interface Step<T, R, S = unknown> {
   readonly next: (value: T) => Iterable<R | Control> | AsyncIterable<R | Control>
   /** Called once, when the input completes; yields what is still held. */
   readonly flush?: () => Iterable<R | Control> | AsyncIterable<R | Control>
-  /** Called at a barrier, when all values before it are answered; returns the state: anything `structuredClone` takes. */
-  readonly snapshot?: () => S | Promise<S>
-  /** Called before the first value, with the state to go on from. */
-  readonly restore?: (state: S) => void | Promise<void>
+  /**
+   * Called at a barrier, when all values before it are answered; returns the state: anything
+   * `structuredClone` takes. What is too large for memory goes into files in `files()`, a folder of the checkpoint.
+   */
+  readonly snapshot?: (files: () => Promise<string>) => S | Promise<S>
+  /** Called before the first value, with the state to go on from and the folder of its files. */
+  readonly restore?: (state: S, files: string) => void | Promise<void>
   /** Called last, however the stream ends. */
   readonly close?: () => void | Promise<void>
 }
@@ -79,7 +84,7 @@ export function operate<T, R>(
   return (source) => {
     const input = flowOf(source)
     const flow: Flow<R> = new Flow(
-      (context) => running(spec, input, context.run?.key(flow, name) ?? name, context),
+      (context) => running(spec, input, slotOf(flow, name, context), context),
       {
         name,
         role: 'operator',
@@ -103,29 +108,32 @@ export function wanting(context: Context, reads: readonly string[]): Context {
 async function* running<T, R>(
   spec: OperateSpec<T, R>,
   input: Flow<T>,
-  key: string,
+  slot: Slot,
   context: Context,
 ): AsyncGenerator<R | Control> {
+  if (slot.over) {
+    release([input], context)
+    return
+  }
   const { start, reads = [], concurrency = 1, ordered = true } = spec
-  const { run, columns } = context
-  const counts = run?.count(key)
+  const { counts } = slot
+  const { columns } = context
   const child = new ChildSignal(context.signal)
   const upstream = { ...wanting(context, reads), signal: child.signal }
   const step = start({ ...context, signal: child.signal })
   const work: Work<T, R> = {
     child,
     answers(value) {
-      if (counts && value instanceof RecordBatch) counts.rowsIn += value.numRows
+      if (value instanceof RecordBatch) counts.rowsIn += value.numRows
       return answered(step.next(value), counts, columns)
     },
     async save(barrier) {
-      if (step.snapshot) barrier.states.set(key, await step.snapshot())
+      slot.save(barrier, await step.snapshot?.(() => barrier.fileFolder(slot.key)))
       return barrier
     },
   }
   try {
-    const state = run?.restored(key)
-    if (state !== undefined) await step.restore?.(state)
+    if (slot.state !== undefined) await step.restore?.(slot.state, slot.folder ?? '')
     const values = untilAborted(input.pull(upstream), child.signal)
     yield* concurrency === 1
       ? oneByOne(values, work)
@@ -133,7 +141,7 @@ async function* running<T, R>(
     if (context.signal.aborted) return
     if (step.flush) yield* answered(step.flush(), counts, columns)
     settle(counts)
-    run?.settled.add(key)
+    slot.end()
   } finally {
     child.abort()
     await step.close?.()
@@ -143,13 +151,13 @@ async function* running<T, R>(
 /** Counts what a step made, and drops the heavy columns that nobody wants. */
 function answered<R>(
   made: Iterable<R | Control> | AsyncIterable<R | Control>,
-  counts: Counts | undefined,
+  counts: Counts,
   columns: ReadonlySet<string> | undefined,
 ): Iterable<R | Control> | AsyncIterable<R | Control> {
   function pass(value: R | Control): R | Control {
-    if (counts && value instanceof Rejects) counts.rejected += value.rows.length
+    if (value instanceof Rejects) counts.rejected += value.rows.length
     if (!(value instanceof RecordBatch)) return value
-    if (counts) counts.rowsKept += value.numRows
+    counts.rowsKept += value.numRows
     return withoutHeavy(value, columns) as R & RecordBatch
   }
   return Symbol.iterator in made ? eachNow(made, pass) : each(made, pass)
@@ -164,8 +172,7 @@ async function* each<R>(made: AsyncIterable<R>, pass: (value: R) => R): AsyncIte
 }
 
 /** At the end: an expanding operator kept the rows it did not reject, and what is missing was dropped. */
-function settle(counts: Counts | undefined): void {
-  if (!counts) return
+function settle(counts: Counts): void {
   counts.rowsKept = Math.min(counts.rowsKept, counts.rowsIn - counts.rejected)
   counts.dropped = counts.rowsIn - counts.rowsKept - counts.rejected
 }

@@ -48,9 +48,10 @@ export function pump<T>(pull: Pull<T>, out: Subscriber<T>): TeardownLogic {
   const abort = new AbortController()
   const { signal } = abort
   const { reader, stage } = current
-  const run = reader?.context.run
+  const { run, lane } = reader?.context ?? {}
+  const place = { ...(run && { run }), ...(lane !== undefined && { lane }) }
   const inner: Scope = { reader, stage, waits: new Set() }
-  const values = untilAborted(pull({ ...(run && { run }), signal }), signal)
+  const values = untilAborted(pull({ ...place, signal }), signal)
   handOn(values, out, inner).then(
     () => {
       if (!signal.aborted)

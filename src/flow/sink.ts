@@ -5,6 +5,8 @@ import type { Context } from './context.ts'
 import { Barrier, Control } from './control.ts'
 import { Flow, flowOf, type Guarantee } from './flow.ts'
 import { schemaWithoutHeavy } from '../batch/schema.ts'
+import type { Slot } from './slot.ts'
+import { release, slotOf } from './slot-of.ts'
 
 /** The receipt of a sink. */
 export interface WriteSummary {
@@ -20,18 +22,24 @@ export interface WriteSummary {
   readonly files: number
 }
 
+/** How a writer ended: everything is durable, nothing of the rest is visible yet. */
+export interface Finished<S> {
+  /** The receipt. */
+  readonly summary: WriteSummary
+  /** What `publish` needs. */
+  readonly state?: S
+}
+
 /** What one run of a sink writes with. The calls come one at a time, in the order of the stream. */
 export interface Writer<S = unknown> {
   /** Writes the rows of one batch. */
   readonly write: (batch: RecordBatch) => void | Promise<void>
-  /** At a barrier: makes durable what was written, not yet visible; returns what `commit` needs, anything `structuredClone` takes. */
+  /** At a barrier: makes durable what was written, not yet visible; returns what it takes to go on and to publish it, anything `structuredClone` takes. */
   readonly stage?: () => S | Promise<S>
-  /** Makes visible what `stage` answered for; called after the manifest is in place, and again after a restart. Idempotent. */
-  readonly commit?: (state: S) => void | Promise<void>
-  /** At completion: makes everything durable and visible. */
-  readonly finish: () => WriteSummary | Promise<WriteSummary>
-  /** Instead of `finish`, on an error or an early end: removes what is not committed. */
-  readonly abort: () => void | Promise<void>
+  /** At completion: makes everything durable, not yet visible. */
+  readonly finish: () => Finished<S> | Promise<Finished<S>>
+  /** On an error or an early end, before or after `finish`: closes, and removes what is not published, unless a checkpoint may need it (`keep`). */
+  readonly abort: (keep: boolean) => void | Promise<void>
 }
 
 /** A sink: what it is called, what it promises, and how it is opened. */
@@ -40,8 +48,13 @@ export interface SinkSpec<S> {
   readonly name: string
   /** What it promises when a run is resumed. */
   readonly guarantee: Guarantee
-  /** Called once per run, before the first row is asked for. */
-  readonly open: (context: Context) => Writer<S> | Promise<Writer<S>>
+  /** Called once per run, before the first row is asked for; goes on where `from` was staged, which is published. */
+  readonly open: (context: Context, from: S | undefined) => Writer<S> | Promise<Writer<S>>
+  /**
+   * Makes visible what a state answers for: of a writer that has finished, all; before that what can
+   * stand by itself. Called when the checkpoint is in place, and again after a restart. Idempotent.
+   */
+  readonly publish?: (state: S, context: Context) => void | Promise<void>
   /**
    * Heavy columns (encoded pictures, pixels) that are written; the rest of the heavy columns is left out.
    *
@@ -59,8 +72,10 @@ export interface SinkSpec<S> {
 /**
  * Makes an operator that writes every batch and answers with one receipt, at completion.
  *
- * - Barriers: staged, then passed on; committed when the run has its manifest. Rejects pass on.
- * - Resume: what the checkpoint had staged is committed again before the first row is asked for.
+ * - Barriers: staged, then passed on; published when the checkpoint is in place. Rejects pass on.
+ * - Completion: in a run the rest is published at the run's end, with all its other sinks; of a flow
+ *   that is read by itself before the receipt comes.
+ * - Resume: what the checkpoint had staged is published again before the first row is asked for.
  * - An error or an early end aborts the writer, and no receipt comes.
  */
 export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBatch, WriteSummary> {
@@ -70,7 +85,7 @@ export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBat
   return (input) => {
     const rows = flowOf(input)
     const flow: Flow<WriteSummary> = new Flow(
-      (context) => write(spec, rows, context.run?.key(flow, name) ?? name, { ...context, columns }),
+      (context) => write(spec, rows, slotOf(flow, name, context), { ...context, columns }),
       {
         name,
         role: 'sink',
@@ -90,39 +105,59 @@ export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBat
 }
 
 async function* write<S>(
-  { open }: SinkSpec<S>,
+  spec: SinkSpec<S>,
   input: Flow<RecordBatch>,
-  key: string,
+  slot: Slot,
   context: Context,
 ): AsyncGenerator<WriteSummary | Control> {
-  const counts = context.run?.count(key)
-  const writer = await open(context)
-  let finished = false
+  if (slot.over) {
+    release([input], context)
+    const { summary, state } = slot.state as Finished<S>
+    await leave(spec, state, context)
+    yield summary
+    return
+  }
+  const { run, signal, columns } = context
+  const from = slot.state as S | undefined
+  if (from !== undefined) await spec.publish?.(from, context)
+  const writer = await spec.open(context, from)
+  let left = false
   try {
-    const restored = context.run?.restored(key)
-    if (restored !== undefined) await writer.commit?.(restored as S)
     for await (const value of input.pull(context)) {
-      if (value instanceof Barrier) yield await staged(value, key, writer)
-      else if (value instanceof Control) yield value
+      if (value instanceof Barrier) {
+        const state = await writer.stage?.()
+        slot.save(value, state)
+        if (state !== undefined) value.onCommit(() => spec.publish?.(state, context))
+        yield value
+      } else if (value instanceof Control) yield value
       else {
-        await writer.write(withoutHeavy(value, context.columns))
-        if (counts) counts.rowsIn = counts.rowsKept += value.numRows
+        await writer.write(withoutHeavy(value, columns))
+        slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
       }
     }
     // An aborted input ends like a complete one.
-    if (context.signal.aborted) return
-    const summary = await writer.finish()
-    finished = true
+    if (signal.aborted) return
+    const { summary, state } = await writer.finish()
+    slot.end({ summary, state })
+    await leave(spec, state, context, writer)
+    left = true
     yield summary
   } finally {
-    if (!finished) await writer.abort()
+    if (!left) await writer.abort(run?.durable ?? false)
   }
 }
 
-async function staged<S>(barrier: Barrier, key: string, writer: Writer<S>): Promise<Barrier> {
-  if (!writer.stage) return barrier
-  const state = await writer.stage()
-  barrier.states.set(key, state)
-  barrier.onCommit(() => writer.commit?.(state))
-  return barrier
+/** Publishes what a writer has finished, or leaves that to the run. */
+async function leave<S>(
+  { publish }: SinkSpec<S>,
+  state: S | undefined,
+  context: Context,
+  writer?: Writer<S>,
+): Promise<void> {
+  const { run } = context
+  async function now(): Promise<void> {
+    if (state !== undefined) await publish?.(state, context)
+  }
+  if (run) run.onPublish({ publish: now, abort: (keep) => writer?.abort(keep) })
+  else await now()
 }

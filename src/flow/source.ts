@@ -1,11 +1,25 @@
 import { RecordBatch, type Schema } from 'apache-arrow'
 import { withoutHeavy } from '../batch/batch.ts'
 import type { Context } from './context.ts'
-import { type Barrier, Control, Rejects } from './control.ts'
+import { type Barrier, type Control, Rejects, untilTold } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { Flow } from './flow.ts'
-import type { Counts } from '../run/run-state.ts'
+import type { Counts } from './saved.ts'
+import type { Slot } from './slot.ts'
+import { slotOf } from './slot-of.ts'
 import { untilAborted } from './until-aborted.ts'
+
+/** Rows that a source leaves out, counted and not passed on, and what it gives with the same position. */
+export class Skipped<T> {
+  /** How many. */
+  readonly rows: number
+  /** What follows them. */
+  readonly values: readonly (T | Control)[]
+  constructor(rows: number, ...values: (T | Control)[]) {
+    this.rows = rows
+    this.values = values
+  }
+}
 
 /** A source: what it is called and how it is read. */
 export interface SourceSpec<T, P> {
@@ -20,14 +34,14 @@ export interface SourceSpec<T, P> {
    */
   readonly bounded?: boolean
   /**
-   * Reads on after `from`, or from the start without it. Each value (a control message counts as
-   * one) comes with the position after it: anything `structuredClone` takes. Opens nothing before it
+   * Reads on after `from`, or from the start without it. Each value (a control message and
+   * {@link Skipped} count as one) comes with the position after it: anything `structuredClone` takes. Opens nothing before it
    * is asked for the first value; closes what it opened when the signal aborts, and in `finally`.
    */
   readonly read: (
     context: Context,
     from: P | undefined,
-  ) => AsyncIterable<readonly [value: T | Control, position: P]>
+  ) => AsyncIterable<readonly [value: T | Control | Skipped<T>, position: P]>
   /** See {@link FlowInfo}. */
   readonly count?: (signal: AbortSignal) => Promise<number>
   /** See {@link FlowInfo}. */
@@ -40,7 +54,7 @@ export interface SourceSpec<T, P> {
  * Makes a flow of what `read` yields.
  *
  * - Barriers: one that is due goes down once, between two values, while the source is idle, or before
- *   it ends, with the position as the source's state.
+ *   it ends, with the position as the source's state. Behind the last one of a run nothing follows.
  * - Drain: ends before the next value.
  * - Resume: starts after the position that the checkpoint has for it.
  * - Columns: heavy ones that nobody wants are dropped, if `read` still carries them.
@@ -50,14 +64,21 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
   const { name, schema, read, bounded = true, count: rows, memoryBytes, settings } = spec
   const flow: Flow<T> = new Flow(
     async function* (context) {
-      const key = context.run?.key(flow, name) ?? name
-      const counts = context.run?.count(key)
-      for await (const value of withBarriers(read, key, context)) {
-        count(value, counts)
-        yield value instanceof RecordBatch
-          ? (withoutHeavy(value, context.columns) as T & RecordBatch)
-          : value
+      const slot = slotOf(flow, name, context)
+      if (slot.over) return
+      for await (const value of withBarriers(read, slot, context)) {
+        if (value instanceof Skipped) {
+          slot.counts.rowsIn += value.rows
+          slot.counts.dropped += value.rows
+        }
+        for (const given of value instanceof Skipped ? value.values : [value]) {
+          count(given, slot.counts)
+          yield given instanceof RecordBatch
+            ? (withoutHeavy(given, context.columns) as T & RecordBatch)
+            : given
+        }
       }
+      if (!context.signal.aborted) slot.end()
     },
     {
       name,
@@ -74,11 +95,11 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
 
 async function* withBarriers<T, P>(
   read: SourceSpec<T, P>['read'],
-  key: string,
+  slot: Slot,
   context: Context,
-): AsyncGenerator<T | Control> {
+): AsyncGenerator<T | Control | Skipped<T>> {
   const { run, signal } = context
-  let position = run?.restored(key) as P | undefined
+  let position = slot.state as P | undefined
   let sent: Barrier | undefined
   let requested = new Deferred()
   const draining = new AbortController()
@@ -90,22 +111,24 @@ async function* withBarriers<T, P>(
   if (run?.draining) draining.abort()
   const values = untilAborted(read({ ...context, signal: reading }, position), reading)
 
-  function due(): Barrier | undefined {
-    const barrier = run?.barrier
-    if (barrier === sent) return undefined
-    sent = barrier
-    barrier?.states.set(key, position)
-    return barrier
+  /** The barrier that is due; nothing follows the last one. */
+  async function* due(): AsyncGenerator<Barrier> {
+    for (let barrier; (barrier = run?.barrier) && barrier !== sent;) {
+      sent = barrier
+      slot.save(barrier, position)
+      yield barrier
+      await untilTold(barrier, signal)
+    }
   }
 
   try {
     for (;;) {
       const pulled = values.next()
       pulled.catch(() => undefined)
-      let result: IteratorResult<readonly [T | Control, P], undefined> | undefined
+      let result: IteratorResult<readonly [T | Control | Skipped<T>, P], undefined> | undefined
       // A barrier may be due while the value is waited for; the value stays asked for.
       while (!result) {
-        for (let barrier; (barrier = due());) yield barrier
+        yield* due()
         requested = new Deferred()
         result = (await Promise.race([pulled, requested.promise])) ?? undefined
       }
@@ -113,16 +136,14 @@ async function* withBarriers<T, P>(
       position = result.value[1]
       yield result.value[0]
     }
-    if (signal.aborted) return
-    for (let barrier; (barrier = due());) yield barrier
+    if (!signal.aborted) yield* due()
   } finally {
     stopListening?.()
     await values.return()
   }
 }
 
-function count(value: unknown, counts: Counts | undefined): void {
-  if (!counts) return
+function count(value: unknown, counts: Counts): void {
   if (value instanceof RecordBatch) {
     counts.rowsIn += value.numRows
     counts.rowsKept += value.numRows

@@ -13,8 +13,9 @@ import { OptionError, SchemaError } from '../errors.ts'
 import { flowOf } from '../flow/flow.ts'
 import type { LearnedOptions, LearnedSpec } from './learned-spec.ts'
 import type { Model } from '../models/model.ts'
-import { loadModel, saveModel } from '../models/save.ts'
+import { loadModel } from '../models/save.ts'
 import { OnlineStep, versionField } from './online-step.ts'
+import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
 import { nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
 import { scoreColumns, validRows } from './row-scores.ts'
@@ -81,7 +82,7 @@ function fit<M extends Model<unknown>>(
       const fields = spec.fields(field, undefined)
       const columns = field.type.listSize
       const model = spec.make({ columns, rows: table.numRows, seed: seedOf(options, context) })
-      if (await fitted(model, table, column)) await handOut(model, options)
+      if (await fitted(model, table, column)) await handOut(model, options, context)
       for await (const batch of table.read([column])) {
         const { matrix, rows } = validRows(batch, column)
         const scores = matrix.rows > 0 ? await spec.score(model, matrix) : undefined
@@ -124,7 +125,7 @@ function online<M extends Model<unknown>>(
         warmupRows,
         seed: seedOf(options, context),
         fields: (schema) => spec.fields(inputField(spec, schema), undefined),
-        done: (model) => handOut(model, options),
+        done: (model) => handOut(model, options, context),
       }),
   })
 }
@@ -199,7 +200,8 @@ function seedOf<M>({ seed }: LearnedOptions<M>, { run }: Context): number {
 async function handOut<M extends Model<unknown>>(
   model: M,
   { save, onModel }: LearnedOptions<M>,
+  { run }: Context,
 ): Promise<void> {
-  if (save !== undefined) await saveModel(save, model.state())
+  if (save !== undefined) await saveAtEnd(save, model.state(), run)
   onModel?.(model)
 }

@@ -7,7 +7,7 @@ import {
   tableFromIPC,
 } from 'apache-arrow'
 import { batchOf, columnsOf, concat, rowBytes } from '../batch/batch.ts'
-import { OutputFile, type OutputState } from '../output-file.ts'
+import type { OutputFile } from '../output/output-file.ts'
 import { differentSchemas } from '../batch/schema.ts'
 import { encodeFooter, movedGroup, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
@@ -28,8 +28,8 @@ export interface ParquetLayout {
   readonly dictionary: boolean
 }
 
-/** What it takes to go on with a file: see {@link OutputState}. */
-export interface ParquetState extends OutputState {
+/** What it takes to go on with a file, besides its bytes. */
+export interface ParquetState {
   /** The footer of the row groups written, or undefined before the first. */
   readonly footer: Uint8Array | undefined
   /** Rows that wait for their row group, as an Arrow IPC stream. */
@@ -55,7 +55,7 @@ interface Written {
 export class ParquetWriter {
   readonly #layout: ParquetLayout
   readonly #thread = new ParquetThread()
-  #file: OutputFile
+  readonly #file: OutputFile
   #schema: Schema | undefined
   #waiting: RecordBatch[] = []
   #waitingRows = 0
@@ -89,17 +89,21 @@ export class ParquetWriter {
     this.#wait(rows, start, rows.numRows)
   }
 
-  /** Makes durable what was written; rows that wait for their group are part of the state. */
-  async stage(): Promise<ParquetState> {
+  /** Rows given so far. */
+  get rows(): number {
+    return this.#pushed
+  }
+
+  /** Has all groups that were cut in the file; rows that wait for theirs are part of the state. */
+  async save(): Promise<ParquetState> {
     await this.#writing
     const waiting = this.#waiting.length > 0 ? ipcOf(concat(this.#waiting)) : undefined
     const footer = this.#written && encodeStruct(joined(this.#written))
-    return { ...(await this.#file.stage()), footer, waiting }
+    return { footer, waiting }
   }
 
-  /** Goes on with `file` as {@link stage} left it. */
-  async restore(file: OutputFile, state: ParquetState): Promise<void> {
-    this.#file = file
+  /** Goes on as {@link save} left it. */
+  async restore(state: ParquetState): Promise<void> {
     if (state.footer) {
       const struct = decodeStruct(state.footer)
       const { rowGroups, numRows } = decodeFooter(state.footer)
@@ -115,7 +119,7 @@ export class ParquetWriter {
    *
    * @throws {Error} if the file does not have the rows pushed
    */
-  async finish(schema: () => Promise<Schema>): Promise<{ rows: number; bytes: number }> {
+  async finish(schema: () => Promise<Schema>): Promise<void> {
     if (this.#waitingRows > 0) await this.#cut()
     await this.#writing
     if (!this.#written) await this.#append(this.#schema ?? (await schema()))
@@ -125,8 +129,6 @@ export class ParquetWriter {
         `Expected a footer of ${String(this.#pushed)} rows, got ${String(written?.rows)}`,
       )
     await this.#file.append(encodeFooter(joined(written)))
-    await this.#file.publish()
-    return { rows: written.rows, bytes: this.#file.bytes }
   }
 
   /** Ends the thread, when what it does is done. */

@@ -1,9 +1,12 @@
+import { join } from 'node:path'
 import { Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batchOf, int32Column, textColumn } from '../batch/batch.ts'
-import type { Reject, Rejects } from '../flow/control.ts'
+import type { Barrier, Control, Reject, Rejects } from '../flow/control.ts'
 import { RejectLimitError } from '../errors.ts'
 import { Deferred } from '../flow/deferred.ts'
 import { Flow } from '../flow/flow.ts'
+import { RejectFile, type RejectMark } from './reject-file.ts'
+import type { Run } from './run-state.ts'
 
 /** Columns of a table of rejects. */
 export const rejectSchema = new Schema([
@@ -11,14 +14,19 @@ export const rejectSchema = new Schema([
   new Field('attempt', new Int32(), true),
 ])
 
+/** Lane of the rejects and their sink; no flow of a job can have that name. */
+export const rejectLane = '(rejects)'
+
+const noCounts = { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
+
 /** Rows that have to be read before the reject ratio counts. */
 const fewRows = 100
 
 /** How a {@link RejectLog} is set up. */
 export interface RejectLogOptions {
-  /** How many flows the run has. */
-  readonly flows: number
-  /** Whether rejects come out in the order of the flows; else as they arrive. */
+  /** Names of the flows of the run. */
+  readonly flows: readonly string[]
+  /** Whether rejects come out in the order of the flows, at the end; else as they arrive, or with the checkpoint that they are part of. */
   readonly ordered: boolean
   /** Whether somebody reads {@link RejectLog.flow}. */
   readonly read: boolean
@@ -28,35 +36,52 @@ export interface RejectLogOptions {
   readonly rowsRead: () => number
 }
 
+/** The rejects of one flow. */
+interface Lane {
+  readonly key: string
+  readonly file: RejectFile
+  /** Bytes that have been read out. */
+  read: number
+}
+
 /**
- * Takes the rejects that arrive at the ends of a run's flows, counts them, and is a flow of them.
+ * Takes the rejects that arrive at the ends of a run's flows, counts them, keeps them in a file
+ * for each, and is a flow of them.
  *
- * - Order: those of the first flow, then of the second …; within a flow as they arrive. Of flows
- *   that do not end: as they arrive.
- * - Memory: one batch waits to be read. Rejects of a flow whose turn has not come are held.
+ * - Order: those of the first flow, then of the second …, as they arrived. Of flows that do not end:
+ *   as they arrive; with checkpoints, those of a checkpoint with it.
+ * - Checkpoints: how far each file goes is part of them.
+ * - Memory: a batch. Disk: all of them, about as many bytes as their texts.
  */
 export class RejectLog {
   /** The rejects as batches of {@link rejectSchema}; the first has no rows, so that a sink sees the schema. */
-  readonly flow: Flow<RecordBatch> = new Flow<RecordBatch>(() => this.#batches(), {
+  readonly flow: Flow<RecordBatch> = new Flow<RecordBatch>(({ signal }) => this.#batches(signal), {
     name: 'rejects',
     role: 'source',
     schema: () => rejectSchema,
   })
   readonly #options: RejectLogOptions
+  readonly #run: Run
   readonly #seen = new WeakSet<Rejects>()
-  readonly #held: (readonly Reject[])[][]
-  readonly #ended: boolean[]
-  #turn = 0
+  readonly #lanes: readonly Lane[]
   #count = 0
   #closed = false
-  #next: readonly Reject[] | undefined
+  #passing: Barrier | undefined
   #arrived = new Deferred()
-  #taken = new Deferred()
 
-  constructor(options: RejectLogOptions) {
+  constructor(options: RejectLogOptions, run: Run) {
     this.#options = options
-    this.#held = Array.from({ length: options.flows }, () => [])
-    this.#ended = this.#held.map(() => false)
+    this.#run = run
+    this.#lanes = options.flows.map((name, i) => {
+      const key = `${rejectLane}@${name}`
+      const mark = run.restored(key)?.state as RejectMark | undefined
+      async function path(): Promise<string> {
+        return join(await run.folder(), `rejects-${String(i + 1)}.jsonl`)
+      }
+      const read = options.ordered ? 0 : (mark?.bytes ?? 0)
+      return { key, file: new RejectFile(path, run.disk, mark), read }
+    })
+    this.#count = this.#lanes.reduce((sum, { file }) => sum + file.end.rows, 0)
   }
 
   /** How many rejects arrived. */
@@ -65,8 +90,8 @@ export class RejectLog {
   }
 
   /**
-   * Takes rejects that arrived at the end of flow number `flow`, and waits until they may be let go.
-   * A message that came down several branches counts once.
+   * Takes rejects that arrived at the end of flow number `flow`. A message that came down several
+   * branches counts once.
    *
    * @throws {RejectLimitError} if the run has more of them than it allows
    */
@@ -75,25 +100,35 @@ export class RejectLog {
     this.#seen.add(rejects)
     this.#count += rejects.rows.length
     this.#refuseTooMany(rejects)
-    if (!this.#options.read) return
-    if (this.#options.ordered && flow !== this.#turn) this.#held[flow]?.push(rejects.rows)
-    else await this.#hand(rejects.rows)
+    await this.#lanes[flow]?.file.append(rejects.rows)
+    this.#arrived.resolve()
   }
 
-  /** Notes that flow number `flow` has ended. */
-  async end(flow: number): Promise<void> {
-    this.#ended[flow] = true
-    while (this.#ended[this.#turn]) {
-      this.#turn++
-      for (const rows of this.#held[this.#turn]?.splice(0) ?? []) await this.#hand(rows)
-    }
+  /** Puts into `barrier`, which has arrived at the end of flow number `flow`, how far its rejects go. */
+  async save(barrier: Barrier, flow: number): Promise<void> {
+    const lane = this.#lanes[flow]
+    if (!lane || barrier.states.has(lane.key)) return
+    const state = lane.file.end
+    await lane.file.sync()
+    barrier.states.set(lane.key, { counts: noCounts, ended: false, state })
+  }
+
+  /** The same for every flow that has ended without it; then those up to it are read out, and it follows them. */
+  async pass(barrier: Barrier): Promise<void> {
+    for (const flow of this.#lanes.keys()) await this.save(barrier, flow)
+    this.#passing = barrier
+    this.#arrived.resolve()
   }
 
   /** Ends {@link RejectLog.flow} when what arrived has been read. */
   close(): void {
     this.#closed = true
     this.#arrived.resolve()
-    this.#taken.resolve()
+  }
+
+  /** Closes the files. */
+  async end(): Promise<void> {
+    for (const { file } of this.#lanes) await file.close()
   }
 
   #refuseTooMany({ rows }: Rejects): void {
@@ -107,27 +142,33 @@ export class RejectLog {
     )
   }
 
-  async #hand(rows: readonly Reject[]): Promise<void> {
-    while (this.#next && !this.#closed) await this.#taken.promise
-    if (this.#closed) return
-    this.#next = rows
-    this.#arrived.resolve()
+  /** How far the rejects of `lane` may be read out now. */
+  #readable({ key, file, read }: Lane): number {
+    if (this.#closed) return file.end.bytes
+    if (this.#options.ordered) return 0
+    if (!this.#run.durable) return file.end.bytes
+    const mark = this.#passing?.states.get(key)?.state as RejectMark | undefined
+    return mark?.bytes ?? read
   }
 
-  async *#batches(): AsyncGenerator<RecordBatch> {
+  async *#batches(signal: AbortSignal): AsyncGenerator<RecordBatch | Control> {
+    signal.addEventListener('abort', () => {
+      this.#arrived.resolve()
+    })
     yield rejectBatch([])
-    for (;;) {
-      const rows = this.#next
-      if (rows) {
-        this.#next = undefined
-        this.#taken.resolve()
-        this.#taken = new Deferred()
-        yield rejectBatch(rows)
-      } else if (this.#closed) return
-      else {
-        this.#arrived = new Deferred()
-        await this.#arrived.promise
+    while (!signal.aborted) {
+      this.#arrived = new Deferred()
+      const closed = this.#closed
+      const barrier = this.#passing
+      for (const lane of this.#lanes) {
+        const to = this.#readable(lane)
+        for await (const rows of lane.file.read(lane.read, to)) yield rejectBatch(rows)
+        lane.read = to
       }
+      this.#passing = undefined
+      if (barrier) yield barrier
+      else if (closed) return
+      else await this.#arrived.promise
     }
   }
 }

@@ -1,19 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Disk, nodeDisk } from '../disk.ts'
 import type { Barrier } from '../flow/control.ts'
+import type { Saved } from '../flow/saved.ts'
+import { Slot } from '../flow/slot.ts'
 
-/** Rows that an operator has seen: rowsIn = rowsKept + rejected + dropped. */
-export interface Counts {
-  /** Rows that came in. */
-  rowsIn: number
-  /** Rows of the input that went on (an expanding operator counts by source row). */
-  rowsKept: number
-  /** Rows that became rejects. */
-  rejected: number
-  /** Rows left out on purpose. */
-  dropped: number
-}
+export type { Counts } from '../flow/saved.ts'
 
 /** Settings of a run. */
 export interface RunSettings {
@@ -30,28 +24,69 @@ export interface RunSettings {
    */
   readonly threads?: number
   /**
-   * Folder under which the run spills.
+   * Folder under which the run spills; with a checkpoint it spills there.
    *
    * @default the system's temporary folder
    */
   readonly spillDir?: string
-  /** State by key, of the checkpoint to go on from. */
-  readonly restored?: ReadonlyMap<string, unknown>
+  /**
+   * The file system that outputs, rejects and checkpoints are written to.
+   *
+   * @default the machine's own
+   */
+  readonly disk?: Disk
 }
 
-/** What the parts of one run share: counters, a folder for spills, and the barrier that is due. */
+/** What a run with checkpoints keeps from one process to the next. */
+export interface Durable {
+  /** Identifies the run in temporary names beside its outputs. */
+  readonly id: string
+  /** Folder for what it spills. */
+  readonly folder: string
+  /** State by slot, of the checkpoint to go on from. */
+  readonly restored?: ReadonlyMap<string, Saved>
+  /** Folder of the files of a slot, at that checkpoint. */
+  readonly fileFolder?: (key: string) => string | undefined
+  /** Folders that the run publishes at its end, as that checkpoint has them. */
+  readonly folders?: readonly FolderMove[]
+}
+
+/** A folder that has been written under a temporary name. */
+export interface FolderMove {
+  /** Its temporary name, beside the other. */
+  readonly from: string
+  /** What it will be called. */
+  readonly to: string
+}
+
+/** What a part leaves for the end of the run. */
+export interface Publication {
+  /** Makes its output visible. Idempotent. */
+  readonly publish: () => void | Promise<void>
+  /** Instead of it: removes the output, unless a checkpoint may need it. */
+  readonly abort: (keep: boolean) => void | Promise<void>
+}
+
+/** What the parts of one run share: slots, a folder for spills, the barrier that is due, and what is published at the end. */
 export class Run {
   readonly seed: number
   readonly threads: number | undefined
-  /** Counts by operator key, in the order in which the operators started. */
-  readonly counts = new Map<string, Counts>()
-  /** Keys of the operators that read their input to its end: their counts add up. */
-  readonly settled = new Set<string>()
+  readonly disk: Disk
+  /** Identifies the run in temporary names. */
+  readonly id: string
+  /** Whether what it has written under temporary names must stay when it fails: a checkpoint may need it. */
+  readonly durable: boolean
+  /** By key, in the order in which they were first read. */
+  readonly slots = new Map<string, Slot>()
   /** Heavy columns that are read behind each part of the plan. */
   readonly wanted: ReadonlyMap<object, ReadonlySet<string>>
+  /** By the name that each will have. */
+  readonly folders = new Map<string, FolderMove>()
+  readonly publications: Publication[] = []
   readonly #spillDir: string
-  readonly #restored: ReadonlyMap<string, unknown>
-  readonly #keys = new Map<object, string>()
+  readonly #checkpoint: Durable | undefined
+  /** By lane, by part. */
+  readonly #keys = new Map<string, Map<object, string>>()
   readonly #names = new Map<string, number>()
   #folder: Promise<string> | undefined
   #due: Barrier | undefined
@@ -61,43 +96,44 @@ export class Run {
   constructor(
     settings: RunSettings = {},
     wanted: ReadonlyMap<object, ReadonlySet<string>> = new Map(),
+    checkpoint?: Durable,
   ) {
     this.wanted = wanted
     this.seed = settings.seed ?? 0
     this.threads = settings.threads
+    this.disk = settings.disk ?? nodeDisk
+    this.id = checkpoint?.id ?? randomBytes(6).toString('hex')
+    this.durable = checkpoint !== undefined
     this.#spillDir = settings.spillDir ?? tmpdir()
-    this.#restored = settings.restored ?? new Map()
+    this.#checkpoint = checkpoint
+    for (const move of checkpoint?.folders ?? []) this.folders.set(move.to, move)
+    // Parts that had ended are not read again, and still count.
+    for (const key of checkpoint?.restored?.keys() ?? [])
+      if (!key.startsWith('(rejects)@')) this.#make(key)
   }
 
-  /** The key of a part of the plan: its name, numbered from the second of that name on. Stable for a given plan. */
+  /** The key of a part of the plan: its name, numbered from the second of that name on. Called for all of them first, in its order. */
   key(part: object, name: string): string {
-    const known = this.#keys.get(part)
-    if (known !== undefined) return known
-    const count = (this.#names.get(name) ?? 0) + 1
-    this.#names.set(name, count)
-    const key = count === 1 ? name : `${name}#${String(count)}`
-    this.#keys.set(part, key)
-    return key
+    return this.#numbered(part, name, '')
   }
 
-  /** The counts of an operator, made on first use. */
-  count(key: string): Counts {
-    let counts = this.counts.get(key)
-    if (!counts) {
-      counts = { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
-      this.counts.set(key, counts)
-    }
-    return counts
+  /** The slot of `part` in `lane`, made on first use. A part that is not in the plan is numbered within its lane. */
+  slot(part: object, name: string, lane = ''): Slot {
+    const partKey = this.#keys.get('')?.get(part) ?? this.#numbered(part, name, lane)
+    const key = lane === '' ? partKey : `${partKey}@${lane}`
+    return this.slots.get(key) ?? this.#make(key)
   }
 
-  /** The state that the part with this key had at the checkpoint to go on from. */
-  restored(key: string): unknown {
-    return this.#restored.get(key)
+  /** What the checkpoint to go on from has under `key`. */
+  restored(key: string): Saved | undefined {
+    return this.#checkpoint?.restored?.get(key)
   }
 
-  /** The run's folder for spills, made on first use and removed by {@link Run.close}. */
+  /** The run's folder for spills, made on first use. Without a checkpoint {@link Run.close} removes it. */
   folder(): Promise<string> {
-    return (this.#folder ??= mkdtemp(join(this.#spillDir, 'millrace-')))
+    return (this.#folder ??= this.#checkpoint
+      ? Promise.resolve(this.#checkpoint.folder)
+      : mkdtemp(join(this.#spillDir, 'millrace-')))
   }
 
   /** The newest barrier asked for; a source sends it down once, with its position. */
@@ -128,8 +164,38 @@ export class Run {
     return () => this.#requested.delete(wake)
   }
 
-  /** Removes what the run spilled. */
+  /** Leaves what is to be made visible when the run has ended well. */
+  onPublish(publication: Publication): void {
+    this.publications.push(publication)
+  }
+
+  /** Has the folder `from`, which is whole and durable, renamed to `to` when the run has ended well. */
+  publishFolder(move: FolderMove): void {
+    this.folders.set(move.to, move)
+  }
+
+  /** Removes what the run spilled, unless a checkpoint needs it. */
   async close(): Promise<void> {
-    if (this.#folder) await rm(await this.#folder, { recursive: true, force: true })
+    if (this.#folder && !this.durable)
+      await rm(await this.#folder, { recursive: true, force: true })
+  }
+
+  #numbered(part: object, name: string, lane: string): string {
+    const keys = this.#keys.get(lane) ?? new Map<object, string>()
+    this.#keys.set(lane, keys)
+    const known = keys.get(part)
+    if (known !== undefined) return known
+    const numbered = `${name}@${lane}`
+    const count = (this.#names.get(numbered) ?? 0) + 1
+    this.#names.set(numbered, count)
+    const key = count === 1 ? name : `${name}#${String(count)}`
+    keys.set(part, key)
+    return key
+  }
+
+  #make(key: string): Slot {
+    const slot = new Slot(key, this.restored(key), this.#checkpoint?.fileFolder?.(key))
+    this.slots.set(key, slot)
+    return slot
   }
 }

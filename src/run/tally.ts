@@ -1,5 +1,6 @@
 import type { Flow } from '../flow/flow.ts'
 import { partsOf } from './plan.ts'
+import { rejectLane } from './reject-log.ts'
 import type { Counts, Run } from './run-state.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 
@@ -33,19 +34,20 @@ export class Tally {
 
   /** Rows that the sources have given so far; of a source that does not count, those its reader counted. */
   rowsRead(): number {
-    const { counts } = this.#run
+    const counts = this.#counts()
     return this.#sources.reduce((rows, { key, readers }) => {
       const read = [key, ...readers].map((name) => counts.get(name)?.rowsIn ?? 0)
       return rows + (read.find((n) => n > 0) ?? 0)
     }, 0)
   }
 
-  /** What each part did, in the order of the plan. */
+  /** What each part did, in the order of the plan; what one was read for several times is summed. */
   operators(): readonly OperatorSummary[] {
     const order = this.#parts.map((part) => this.#key(part))
-    const names = new Set([...order, ...this.#run.counts.keys()])
-    return [...names].flatMap((name) => {
-      const counts = this.#run.counts.get(name)
+    const all = this.#counts()
+    const others = [...all].flatMap(([name, { rowsIn }]) => (rowsIn > 0 ? [name] : []))
+    return [...new Set([...order, ...others])].flatMap((name) => {
+      const counts = all.get(name)
       return counts ? [{ name, ...counts }] : []
     })
   }
@@ -56,21 +58,37 @@ export class Tally {
    */
   verify(rejects: number, sinks: readonly WriteSummary[]): void {
     let rejected = 0
-    for (const counts of this.operators()) {
-      const { name, rowsIn } = counts
-      const settled = this.#run.settled.has(name)
+    for (const { key, counts, ended } of this.#run.slots.values()) {
+      const { rowsIn } = counts
       const out = counts.rowsKept + counts.rejected + counts.dropped
-      if (settled ? out !== rowsIn || counts.dropped < 0 : out > rowsIn)
-        throw lost(`${name} to account for ${String(rowsIn)} rows`, out)
-      if (settled) rejected += counts.rejected
+      if (ended ? out !== rowsIn || counts.dropped < 0 : out > rowsIn)
+        throw lost(`${key} to account for ${String(rowsIn)} rows`, out)
+      if (ended) rejected += counts.rejected
     }
     if (rejects < rejected)
       throw lost(`${String(rejected)} rejects to arrive at the ends of the run`, rejects)
+    const all = this.#counts()
     const keys = this.#parts.filter((part) => part.info.role === 'sink').map((p) => this.#key(p))
-    const taken = keys.reduce((sum, key) => sum + (this.#run.counts.get(key)?.rowsIn ?? 0), 0)
+    const taken = keys.reduce((sum, key) => sum + (all.get(key)?.rowsIn ?? 0), 0)
     const written = sinks.reduce((sum, sink) => sum + sink.rows, 0)
     if (sinks.length === keys.length && taken !== written)
       throw lost(`the sinks to write ${String(taken)} rows`, written)
+  }
+
+  /** By the key of the part, summed over its lanes, without the sink of the rejects. */
+  #counts(): Map<string, Counts> {
+    const all = new Map<string, Counts>()
+    for (const { key, counts } of this.#run.slots.values()) {
+      const [part = key, lane] = key.split('@')
+      if (lane === rejectLane) continue
+      const sum = all.get(part) ?? { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
+      sum.rowsIn += counts.rowsIn
+      sum.rowsKept += counts.rowsKept
+      sum.rejected += counts.rejected
+      sum.dropped += counts.dropped
+      all.set(part, sum)
+    }
+    return all
   }
 
   #key(part: Flow<unknown>): string {

@@ -49,6 +49,18 @@ export class ColumnFile {
     this.#prefix = encodeSchema(this.#schema)
   }
 
+  /** A file that is whole, as its writer saved it. */
+  static whole(field: Field, { path, blocks }: ColumnFileState): ColumnFile {
+    const file = new ColumnFile(field, path)
+    file.#blocks = [...blocks]
+    return file
+  }
+
+  /** What it takes to find the rows of a whole file again. */
+  save(): ColumnFileState {
+    return { path: this.path, blocks: [...this.#blocks], held: undefined }
+  }
+
   /** Rows in the file. */
   get numRows(): number {
     const last = this.#blocks.at(-1)
@@ -128,10 +140,11 @@ export class ColumnWriter {
     }
   }
 
-  /** Writes what is held, and the end of the stream. */
-  async finish(): Promise<void> {
+  /** Writes what is held, and the end of the stream; `durably` waits until the disk has it. */
+  async finish(durably: boolean): Promise<void> {
     for (const block of this.#rebatcher.flush()) await this.#append(block)
     await this.#handle.write(endOfStream, 0, endOfStream.length, this.#file.bytes)
+    if (durably) await this.#handle.sync()
     await this.close()
   }
 

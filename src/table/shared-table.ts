@@ -8,8 +8,8 @@ type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTable>
 
 /** A table in the making, or made, for all its readers in a run. */
 interface Shared {
-  /** Those that have passed, for readers that come to them later. */
-  readonly barriers: Barrier[]
+  /** The newest that has passed, for readers that come to it later. */
+  barrier?: Barrier
   /** Readers that wait for it; each is handed a table of its own when it is made. */
   waiting: number
   readonly handed: StoredTable[]
@@ -28,10 +28,10 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
     if (!run) return yield* make(context)
     const known = made.get(run)
     if (known && !isGone(known)) return yield* awaited(known)
-    const shared: Shared = { barriers: [], waiting: 0, handed: [], bell: new Deferred() }
+    const shared: Shared = { waiting: 0, handed: [], bell: new Deferred() }
     made.set(run, shared)
+    const making = make(forAll(context, run.wanted.get(part)))
     try {
-      const making = make(forAll(context, run.wanted.get(part)))
       for (;;) {
         const { done, value } = await making.next()
         if (done) {
@@ -39,7 +39,7 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
           while (shared.handed.length < shared.waiting) shared.handed.push(value.another())
           return value
         }
-        if (value instanceof Barrier) shared.barriers.push(value)
+        if (value instanceof Barrier) shared.barrier = value
         ring(shared)
         yield value
       }
@@ -49,13 +49,21 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
     } finally {
       shared.result ??= { cause: new Error('Expected a table, got a reader that ended early') }
       ring(shared)
+      await making.return(undefined as never)
     }
   }
 }
 
-function forAll(context: Context, wanted: ReadonlySet<string> | undefined): Context {
-  const { columns } = context
-  return columns && wanted ? { ...context, columns: new Set([...columns, ...wanted]) } : context
+/** The context for what all readers share: in no lane, with the columns that any of them wants. */
+function forAll(
+  { signal, run, columns }: Context,
+  wanted: ReadonlySet<string> | undefined,
+): Context {
+  return {
+    signal,
+    ...(run && { run }),
+    ...(columns && { columns: new Set([...columns, ...(wanted ?? [])]) }),
+  }
 }
 
 /** Wakes the readers that wait, and lets them wait again. */
@@ -74,8 +82,13 @@ async function* awaited(shared: Shared): AsyncGenerator<Control, StoredTable> {
   const made = shared.result
   if (made && 'table' in made) return made.table.another()
   shared.waiting++
-  for (let passed = 0; ;) {
-    for (let barrier; (barrier = shared.barriers[passed]); passed++) yield barrier
+  for (let passed: Barrier | undefined; ;) {
+    const { barrier } = shared
+    if (barrier && barrier !== passed) {
+      yield barrier
+      passed = barrier
+      continue
+    }
     const table = handed(shared)
     if (table) return table
     await shared.bell.promise

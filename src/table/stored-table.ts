@@ -1,17 +1,21 @@
-import { rm } from 'node:fs/promises'
 import { type Data, type RecordBatch, Schema } from 'apache-arrow'
 import { batchOfData } from '../batch/batch.ts'
-import { blockRows, type ColumnFile, type ColumnReader } from './column-file.ts'
-import type { Reject } from '../flow/control.ts'
+import { blockRows, ColumnFile, type ColumnFileState, type ColumnReader } from './column-file.ts'
+import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
+import { TableFolder } from './table-folder.ts'
 import { missingColumn, schemaWith } from '../batch/schema.ts'
 import { TableWriter } from './table-writer.ts'
 
-/** Where the files of tables lie, and how many readers are to close them. */
-export interface Folder {
-  /** Path. */
-  readonly path: string
-  /** Readers that have not closed their table. */
-  readers: number
+/** What it takes to find a whole table again. */
+export interface StoredTableState {
+  /** Its folder. */
+  readonly folder: string
+  /** The columns, as the first message of an Arrow IPC stream. */
+  readonly schema: Uint8Array
+  /** Rows in every column. */
+  readonly numRows: number
+  /** The columns' files, by name. */
+  readonly files: ReadonlyMap<string, ColumnFileState>
 }
 
 /**
@@ -23,23 +27,19 @@ export class StoredTable {
   readonly schema: Schema
   /** Rows in every column. */
   readonly numRows: number
-  /** Rows that were rejected on the way here. */
-  readonly rejects: readonly Reject[]
-  readonly #folder: Folder
+  readonly #folder: TableFolder
   readonly #files: ReadonlyMap<string, ColumnFile>
   readonly #signal: AbortSignal
 
   constructor(parts: {
     schema: Schema
     numRows: number
-    rejects: readonly Reject[]
-    folder: Folder
+    folder: TableFolder
     files: ReadonlyMap<string, ColumnFile>
     signal: AbortSignal
   }) {
     this.schema = parts.schema
     this.numRows = parts.numRows
-    this.rejects = parts.rejects
     this.#folder = parts.folder
     this.#files = parts.files
     this.#signal = parts.signal
@@ -58,17 +58,18 @@ export class StoredTable {
   }
 
   /**
-   * Reads columns from the first row to the last, by default all. Opens only their files and holds one
+   * Reads columns from the row `start` to the last, by default all. Opens only their files and holds one
    * block of each. Where its batches end depends on the rows alone: at 4,096, earlier where those are large.
    *
    * @throws {SchemaError} on the stream, if a column is not there
    */
   async *read(
     names: readonly string[] = this.schema.names as string[],
+    start = 0,
   ): AsyncGenerator<RecordBatch> {
     const { schema, readers } = this.#open(names)
     try {
-      for (let from = 0; from < this.numRows;) {
+      for (let from = start; from < this.numRows;) {
         this.#signal.throwIfAborted()
         const end = from - (from % blockRows) + blockRows
         const to = Math.min(this.numRows, end, ...readers.map((reader) => reader.endOf(from)))
@@ -101,7 +102,7 @@ export class StoredTable {
    * @throws {Error} if they have more or fewer rows than the table
    */
   async append(batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>): Promise<StoredTable> {
-    const writer = new TableWriter(this.#folder.path)
+    const writer = new TableWriter(this.#folder)
     try {
       for await (const batch of batches) {
         this.#signal.throwIfAborted()
@@ -127,26 +128,51 @@ export class StoredTable {
     return this.#folder.readers === 0
   }
 
-  /** The table for one reader more, who closes it too. Rejects stay with the first: each arrives once. */
+  /** The table for one reader more, who closes it too. */
   another(): StoredTable {
     this.#folder.readers++
-    return this.#with(new Schema([]), new Map(), [])
+    return this.#with(new Schema([]), new Map())
   }
 
-  /** Removes the files, when all readers have closed their tables over them. */
+  /** What it takes to find the table again; its files are durable if the folder says so. */
+  save(): StoredTableState {
+    return {
+      folder: this.#folder.path,
+      schema: encodeSchema(this.schema),
+      numRows: this.numRows,
+      files: new Map([...this.#files].map(([name, file]) => [name, file.save()])),
+    }
+  }
+
+  /** The table that was saved. */
+  static async reopen(
+    { folder, schema: encoded, numRows, files: saved }: StoredTableState,
+    signal: AbortSignal,
+  ): Promise<StoredTable> {
+    const schema = decodeSchema(encoded)
+    const files = new Map<string, ColumnFile>()
+    for (const field of schema.fields) {
+      const file = saved.get(field.name)
+      if (file) files.set(field.name, ColumnFile.whole(field, file))
+    }
+    return new StoredTable({
+      schema,
+      numRows,
+      folder: await TableFolder.reopen(folder),
+      files,
+      signal,
+    })
+  }
+
+  /** Removes the files, when all readers have closed their tables over them and no checkpoint needs them. */
   async close(): Promise<void> {
-    if (--this.#folder.readers === 0) await rm(this.#folder.path, { recursive: true, force: true })
+    await this.#folder.leave()
   }
 
-  #with(
-    added: Schema,
-    files: ReadonlyMap<string, ColumnFile>,
-    rejects = this.rejects,
-  ): StoredTable {
+  #with(added: Schema, files: ReadonlyMap<string, ColumnFile>): StoredTable {
     return new StoredTable({
       schema: schemaWith(this.schema, added.fields),
       numRows: this.numRows,
-      rejects,
       folder: this.#folder,
       files: new Map([...this.#files, ...files]),
       signal: this.#signal,

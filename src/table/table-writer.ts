@@ -1,8 +1,8 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open } from 'node:fs/promises'
 import type { Data, Field, RecordBatch, Schema } from 'apache-arrow'
 import { ColumnFile, type ColumnFileState, type ColumnWriter } from './column-file.ts'
 import { SchemaError } from '../errors.ts'
+import type { TableFolder } from './table-folder.ts'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
 
 /** What it takes to go on writing a table. */
@@ -17,13 +17,13 @@ export interface TableState {
 
 /** Writes batches of one schema, a file per column. Holds less than one block of each column. */
 export class TableWriter {
-  readonly #folder: string
+  readonly #folder: TableFolder
   readonly #files = new Map<string, ColumnFile>()
   #numRows = 0
   #schema: Schema | undefined
   #writers: ColumnWriter[] = []
 
-  constructor(folder: string) {
+  constructor(folder: TableFolder) {
     this.#folder = folder
   }
 
@@ -54,6 +54,7 @@ export class TableWriter {
   async save(): Promise<TableState> {
     const files: ColumnFileState[] = []
     for (const writer of this.#writers) files.push(await writer.save())
+    await syncFolder(this.#folder.path)
     return {
       numRows: this.#numRows,
       schema: this.#schema && encodeSchema(this.#schema),
@@ -72,8 +73,9 @@ export class TableWriter {
 
   /** Writes what is held, and closes the files. */
   async finish(): Promise<ReadonlyMap<string, ColumnFile>> {
-    for (const writer of this.#writers) await writer.finish()
+    for (const writer of this.#writers) await writer.finish(this.#folder.durable)
     this.#writers = []
+    if (this.#folder.durable) await syncFolder(this.#folder.path)
     return this.#files
   }
 
@@ -84,11 +86,7 @@ export class TableWriter {
   }
 
   async #start(schema: Schema): Promise<Schema> {
-    const count = (await readdir(this.#folder)).length
-    for (const [i, field] of schema.fields.entries()) {
-      const name = field.name.replace(/[^\w-]/g, '_').slice(0, 64)
-      await this.#open(field, join(this.#folder, `${String(count + i)}-${name}.arrow`))
-    }
+    for (const field of schema.fields) await this.#open(field, this.#folder.pathFor(field.name))
     return (this.#schema = schema)
   }
 
@@ -109,4 +107,10 @@ function checkSame(schema: Schema, other: Schema): void {
     `Expected columns ${expected.join(', ')} in every batch, got ${got.join(', ')}`,
     { column },
   )
+}
+
+/** Makes durable which files are in a folder. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await folder.sync().finally(() => folder.close())
 }

@@ -3,12 +3,13 @@ import type { Field, RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { column, take, withColumns, withoutHeavy } from '../batch/batch.ts'
 import type { Context } from '../flow/context.ts'
-import { Control, type Reject, Rejects } from '../flow/control.ts'
+import { Barrier, Control, type Reject, Rejects } from '../flow/control.ts'
 import { DataError } from '../errors.ts'
 import { Flow, flowOf } from '../flow/flow.ts'
 import { wanting } from '../flow/operate.ts'
 import { type OpenBatch, RowLine } from './row-line.ts'
-import type { Counts } from '../run/run-state.ts'
+import type { Counts } from '../flow/saved.ts'
+import { release, slotOf } from '../flow/slot-of.ts'
 import { columnOf } from './row-values.ts'
 import { isHeavy, requireField, schemaWith } from '../batch/schema.ts'
 import { buffersOf, type TaskRow } from './task.ts'
@@ -94,8 +95,12 @@ export function rowTask(spec: RowTaskSpec): OperatorFunction<RecordBatch, Record
 
 async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordBatch | Control> {
   const { run, signal } = context
-  const keys = chain.stages.map((stage) => run?.key(stage, stage.spec.name) ?? stage.spec.name)
-  const counts = keys.map((key) => run?.count(key))
+  const slots = chain.stages.map((stage) => slotOf(stage, stage.spec.name, context))
+  if (slots.at(-1)?.over) {
+    release([chain.source], context)
+    return
+  }
+  const counts = slots.map((slot) => slot.counts)
   const specs = chain.stages.map(({ spec }) => spec)
   const reads = columnsRead(specs)
   const line = new RowLine(chain.source.pull(wanting(context, reads)), {
@@ -106,10 +111,11 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     signal,
   })
   for await (const done of line.results()) {
+    if (done instanceof Barrier) for (const slot of slots) slot.save(done)
     if (done instanceof Control) yield done
     else yield* finished(done, specs, counts, context)
   }
-  if (!signal.aborted) for (const key of keys) run?.settled.add(key)
+  if (!signal.aborted) for (const slot of slots) slot.end()
 }
 
 /** Rejects name rows by their id, so every task needs it. */
@@ -151,7 +157,7 @@ function columnsRead(specs: readonly RowTaskSpec[]): readonly string[] {
 function* finished(
   open: OpenBatch,
   specs: readonly RowTaskSpec[],
-  counts: readonly (Counts | undefined)[],
+  counts: readonly Counts[],
   context: Context,
 ): Generator<RecordBatch | Control> {
   const { kept, values, rejects, failed } = sorted(open, specs)
@@ -225,18 +231,16 @@ function* pieces(rows: readonly TaskRow[]): Generator<readonly [from: number, to
 
 /** A row that fails at one task was kept by those before it and never came to those after it. */
 function count(
-  counts: readonly (Counts | undefined)[],
+  counts: readonly Counts[],
   specs: readonly RowTaskSpec[],
   { rows, failed }: { rows: number; failed: readonly number[] },
 ): void {
   let left = rows
   counts.forEach((counter, at) => {
     const lost = failed[at] ?? 0
-    if (counter) {
-      counter.rowsIn += left
-      counter[specs[at]?.onError === 'drop' ? 'dropped' : 'rejected'] += lost
-      counter.rowsKept += left - lost
-    }
+    counter.rowsIn += left
+    counter[specs[at]?.onError === 'drop' ? 'dropped' : 'rejected'] += lost
+    counter.rowsKept += left - lost
     left -= lost
   })
 }

@@ -12,6 +12,7 @@ import { Barrier } from '../../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../../src/errors.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { gather, plain, values } from '../helpers/pictures.ts'
+import { countsOf, runFrom, saved } from '../helpers/runs.ts'
 
 let base: string
 let png: Uint8Array
@@ -163,7 +164,7 @@ describe('fromFiles', () => {
     await writeFile(join(root, 'g'), 'text')
     const { batches, run } = await gather(fromFiles(root), { columns: [] })
     expect(values(batches, 'id')).toEqual(['a.PNG', 'e.jpeg', 'f'])
-    expect(run.counts.get('fromFiles')).toEqual({ rowsIn: 7, rowsKept: 3, rejected: 0, dropped: 4 })
+    expect(countsOf(run)['fromFiles']).toEqual({ rowsIn: 7, rowsKept: 3, rejected: 0, dropped: 4 })
     expect(await fromFiles(root).info.count?.(new AbortController().signal)).toBe(7)
     expect(await ids(root, { extensions: ['txt'] })).toEqual(['b.txt'])
   })
@@ -276,7 +277,7 @@ describe('fromFiles', () => {
     const root = await tree('resume', files)
     const all = await ids(root)
     const position = await positionAfter(root, seen)
-    const run = new Run({ restored: new Map([['fromFiles', position]]) })
+    const run = runFrom(new Map([['fromFiles', saved(position)]]))
     const rest: unknown[] = []
     const context = { signal: new AbortController().signal, run }
     for await (const value of fromFiles(root, { batchRows: 2 }).pull(context))
@@ -295,7 +296,7 @@ describe('fromFiles', () => {
       if (value === barrier) break
       if (++rows === seen) run.request(barrier)
     }
-    return structuredClone(barrier.states.get('fromFiles'))
+    return structuredClone(barrier.states.get('fromFiles')?.state)
   }
 
   it('stops when it is left', async () => {

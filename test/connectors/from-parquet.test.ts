@@ -19,6 +19,7 @@ import { Run } from '../../src/run/run-state.ts'
 import { heavy } from '../../src/batch/schema.ts'
 import { plainValues } from '../helpers/every-type.ts'
 import { writeWithParquetJs } from '../helpers/parquetjs.ts'
+import { runFrom } from '../helpers/runs.ts'
 
 let folder: string
 const at = (name: string) => join(folder, name)
@@ -214,7 +215,7 @@ describe('fromParquet', () => {
         if (value instanceof Control) break
         if (++seen === stop) first.request(barrier)
       }
-      const run = new Run({ restored: structuredClone(barrier.states) })
+      const run = runFrom(barrier.states)
       const rest: RecordBatch[] = []
       for await (const value of flow().pull({ signal, run })) rest.push(value as RecordBatch)
       expect(values(rest, 'id')).toEqual(values(whole.slice(stop), 'id'))

@@ -17,10 +17,10 @@ import { toJsonl, type ToJsonlOptions } from '../../connectors/to-jsonl.ts'
 import { batchOf, int32Column, textColumn } from '../../src/batch/batch.ts'
 import { Barrier } from '../../src/flow/control.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
-import { Run } from '../../src/run/run-state.ts'
 import { heavy } from '../../src/batch/schema.ts'
 import { tensorColumn } from '../../src/batch/tensor.ts'
 import { everyType } from '../helpers/every-type.ts'
+import { pulled, runFrom } from '../helpers/runs.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -177,11 +177,12 @@ describe('toJsonl', () => {
       },
       { name: 'rows', role: 'source' },
     )
-    await expect(lastValueFrom(crashing.pipe(toJsonl(at('x'))))).rejects.toThrow('crash')
-    const run = new Run({ restored: structuredClone(barrier.states) })
+    const first = flowOf(crashing.pipe(toJsonl(at('x'))))
+    await expect(pulled(first, runFrom(new Map()))).rejects.toThrow('crash')
+    const run = runFrom(barrier.states)
     const second = flowOf(flowOf([rows]).pipe(toJsonl(at('x'))))
-    for await (const value of second.pull({ signal: new AbortController().signal, run }))
-      expect(value).toMatchObject({ rows: 6 })
+    expect(await pulled(second, run)).toMatchObject([{ rows: 6 }])
+    for (const { publish } of run.publications) await publish()
     expect(await readFile(at('x'), 'utf8')).toBe(text + text)
     expect(await readdir(folder)).toEqual(['x'])
   })

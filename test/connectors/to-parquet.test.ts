@@ -27,12 +27,12 @@ import {
 } from '../../src/batch/batch.ts'
 import { Barrier, Control } from '../../src/flow/control.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
-import { Run } from '../../src/run/run-state.ts'
 import { heavy } from '../../src/batch/schema.ts'
 import type { WriteSummary } from '../../src/flow/sink.ts'
 import { tensorColumn } from '../../src/batch/tensor.ts'
 import { everyType, plainValues } from '../helpers/every-type.ts'
 import { readWithParquetJs } from '../helpers/parquetjs.ts'
+import { pulled, runFrom } from '../helpers/runs.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -253,7 +253,7 @@ describe('toParquet', () => {
                 yield await Promise.resolve(rowsOf(30))
               }
             },
-            { name: 'endless', role: 'source', bounded: false },
+            { name: 'endless', role: 'source' },
           )
           const run = flowOf(toParquet(at('x'), { rowGroupRows: 20 })(endless))
           for await (const value of run.pull({ signal: abort.signal }))
@@ -312,16 +312,15 @@ describe('toParquet', () => {
       },
       { name: 'rows', role: 'source' },
     )
-    const first = crashing.pipe(toParquet(at('resumed'), options))
-    await expect(lastValueFrom(first)).rejects.toThrow('crash')
+    const first = flowOf(crashing.pipe(toParquet(at('resumed'), options)))
+    await expect(pulled(first, runFrom(new Map()))).rejects.toThrow('crash')
 
-    const restored = structuredClone(barrier.states)
-    const run = new Run({ restored: new Map([...restored.values()].map((s) => ['toParquet', s])) })
+    const run = runFrom(barrier.states)
     const second = flowOf(flowOf(batches.slice(9)).pipe(toParquet(at('resumed'), options)))
     const receipts: (WriteSummary | Control)[] = []
-    for await (const value of second.pull({ signal: new AbortController().signal, run }))
-      receipts.push(value)
+    receipts.push(...(await pulled(second, run)))
     expect(receipts).toMatchObject([{ rows: 500, files: 1 }])
+    for (const { publish } of run.publications) await publish()
     expect((await readFile(at('resumed'))).equals(bytes)).toBe(true)
     expect((await readdir(folder)).sort()).toEqual(['resumed', 'written.parquet'])
   })

@@ -85,7 +85,8 @@ export function toKept(kept: Kept): OperatorFunction<RecordBatch, WriteSummary> 
       },
       finish() {
         kept.finished = true
-        return { sink: 'to-kept', location: 'memory', rows: kept.ids.length, bytes: 0, files: 0 }
+        const rows = kept.ids.length
+        return { summary: { sink: 'to-kept', location: 'memory', rows, bytes: 0, files: 0 } }
       },
       abort() {
         kept.aborted = true

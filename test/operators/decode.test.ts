@@ -8,6 +8,7 @@ import { OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
 import { type Pixels, pixelsAt } from '../../src/pictures/pixels.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
+import { countsOf } from '../helpers/runs.ts'
 
 /** The one picture, decoded. */
 async function decoded(
@@ -189,7 +190,7 @@ describe('decode', () => {
       ['head', 'DAMAGED', whole('PNG')],
       ['none', 'MISSING', 'Expected bytes in column `image`, got null'],
     ])
-    expect(run.counts.get('decode')).toEqual({ rowsIn: 12, rowsKept: 1, rejected: 11, dropped: 0 })
+    expect(countsOf(run)['decode']).toEqual({ rowsIn: 12, rowsKept: 1, rejected: 11, dropped: 0 })
   })
 
   it('does not decode a picture of more pixels than allowed', async () => {

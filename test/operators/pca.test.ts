@@ -20,6 +20,7 @@ import { closeKernel } from '../../src/kernels/kernel.ts'
 import type { Pca } from '../../src/models/pca.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { tensorColumn, tensorValues } from '../../src/batch/tensor.ts'
+import { countsOf, runFrom } from '../helpers/runs.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -168,9 +169,8 @@ describe('pca', () => {
         if (value === barrier) break
         out.push(value as RecordBatch)
       }
-      const restored = structuredClone(barrier.states)
       const rest = flowIn(100, { bounded: false, of: rows.slice(cut) }).pipe(pca(options))
-      for await (const value of flowOf(rest).pull({ signal, run: new Run({ restored }) }))
+      for await (const value of flowOf(rest).pull({ signal, run: runFrom(barrier.states) }))
         out.push(value as RecordBatch)
       expect(bits(concat(out))).toEqual(bits(whole))
     }
@@ -240,7 +240,7 @@ describe('pca', () => {
         if (value instanceof Rejects) rejected += value.rows.length
         else emitted += (value as RecordBatch).numRows
       expect([emitted, rejected]).toEqual([700, 1])
-      expect(context.run.count('pca')).toMatchObject({
+      expect(countsOf(context.run)['pca']).toMatchObject({
         rowsIn: 700,
         rowsKept: 700,
         rejected: 0,

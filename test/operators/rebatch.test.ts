@@ -7,6 +7,7 @@ import { OptionError } from '../../src/errors.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { everyType, plainValues } from '../helpers/every-type.ts'
+import { runFrom } from '../helpers/runs.ts'
 
 const texts = ['aaaa', null, 'bb', 'cccccccccccc', '', 'd', 'eeeeee']
 const rows = batchOf([textColumn('t', texts), int32Column('n', [1, 2, 3, 4, 5, 6, 7])])
@@ -82,7 +83,7 @@ describe('rebatch', () => {
     const rest = new Flow<typeof rows>(async function* () {
       yield await Promise.resolve(rows.slice(4))
     }).pipe(rebatch({ rows: 3 }))
-    const run = new Run({ restored: structuredClone(barrier.states) })
+    const run = runFrom(barrier.states)
     const out: unknown[] = []
     for await (const value of flowOf(rest).pull({ signal: new AbortController().signal, run }))
       out.push([...((value as typeof rows).getChild('t') as Iterable<unknown>)])

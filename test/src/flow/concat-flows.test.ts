@@ -8,6 +8,7 @@ import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { partsOf } from '../../../src/run/plan.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { source } from '../../../src/flow/source.ts'
+import { runFrom } from '../../helpers/runs.ts'
 
 describe('concatFlows', () => {
   it('reads one after another, and opens nothing before its turn', async () => {
@@ -54,7 +55,7 @@ describe('concatFlows', () => {
       if (value === barrier) break
     }
     expect(before).toEqual([1, 2, 3, barrier])
-    const rest = new Run({ restored: barrier.states })
+    const rest = runFrom(barrier.states)
     const after: unknown[] = []
     const resumed = numbered(rest, flows())
     for await (const value of resumed.pull({ signal: new AbortController().signal, run: rest }))

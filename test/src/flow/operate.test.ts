@@ -9,6 +9,7 @@ import { operate, type OperateSpec } from '../../../src/flow/operate.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy } from '../../../src/batch/schema.ts'
 import { aborted, collect, counter, idle, pause, turn } from '../../helpers/sources.ts'
+import { countsOf, runFrom } from '../../helpers/runs.ts'
 
 /** Pairs up values; a last one without a partner comes out alone. */
 const pairs = operate<number, number[]>(() => {
@@ -198,8 +199,8 @@ describe('operate', () => {
       const run = new Run()
       const first = await pulled(flowOf(given(1, 2, barrier, 10).pipe(sum(n))), run)
       expect(first).toEqual([1, 3, barrier, 13])
-      expect([...barrier.states]).toEqual([['sum', 3]])
-      const resumed = new Run({ restored: barrier.states })
+      expect([...barrier.states].map(([key, { state }]) => [key, state])).toEqual([['sum', 3]])
+      const resumed = runFrom(barrier.states)
       expect(await pulled(flowOf(given(10).pipe(sum(n))), resumed)).toEqual([13])
     },
   )
@@ -223,7 +224,7 @@ describe('operate', () => {
   it('counts rows kept, rejected and dropped', async () => {
     const run = new Run()
     await pulled(flowOf(given(row('a'), row('b'), row('c')).pipe(pass)), run)
-    expect(run.counts.get('pass')).toEqual({ rowsIn: 3, rowsKept: 1, rejected: 1, dropped: 1 })
+    expect(countsOf(run)['pass']).toEqual({ rowsIn: 3, rowsKept: 1, rejected: 1, dropped: 1 })
   })
 
   it('asks for the heavy columns that it reads, and drops them when nobody wants them', async () => {

@@ -7,6 +7,7 @@ import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy } from '../../../src/batch/schema.ts'
 import { sink, type SinkSpec, type WriteSummary } from '../../../src/flow/sink.ts'
+import { countsOf, runFrom, saved } from '../../helpers/runs.ts'
 
 const picture = binaryColumn('image', [new Uint8Array(2)])
 const row = (id: string): RecordBatch =>
@@ -37,14 +38,15 @@ function logged(log: string[], spec: Partial<SinkSpec<number>> = {}) {
           log.push(`write ${String(batch.getChild('id')?.get(0))} ${names}`)
         },
         stage: () => (log.push(`stage ${String(written)}`), written),
-        commit: (state) => void log.push(`commit ${String(state)}`),
         finish() {
           log.push('finish')
-          return { sink: 'log', location: 'memory', rows: written, bytes: 0, files: 1 }
+          const summary = { sink: 'log', location: 'memory', rows: written, bytes: 0, files: 1 }
+          return { summary, state: written }
         },
-        abort: () => void log.push('abort'),
+        abort: (keep) => void log.push(keep ? 'abort, keep' : 'abort'),
       }
     },
+    publish: (state) => void log.push(`publish ${String(state)}`),
     ...spec,
   })
 }
@@ -58,13 +60,13 @@ describe('sink', () => {
     expect(await receipts(rows([row('a'), row('b')]), log)).toEqual([
       { sink: 'log', location: 'memory', rows: 2, bytes: 0, files: 1 },
     ])
-    expect(log).toEqual(['open', 'write a id', 'write b id', 'finish'])
+    expect(log).toEqual(['open', 'write a id', 'write b id', 'finish', 'publish 2'])
   })
 
   it('gives a receipt for no rows', async () => {
     const log: string[] = []
     expect(await receipts(rows([]), log)).toHaveLength(1)
-    expect(log).toEqual(['open', 'finish'])
+    expect(log).toEqual(['open', 'finish', 'publish 0'])
   })
 
   it('writes the heavy columns that it is told to, and asks for no other', async () => {
@@ -75,7 +77,7 @@ describe('sink', () => {
       yield await Promise.resolve(row('a'))
     })
     await lastValueFrom(input.pipe(logged(log, { columns: ['image'] })))
-    expect(log).toEqual(['open', 'write a id+image', 'finish'])
+    expect(log).toEqual(['open', 'write a id+image', 'finish', 'publish 1'])
     expect([...(asked ?? [])]).toEqual(['image'])
   })
 
@@ -125,7 +127,7 @@ describe('sink', () => {
     expect(log).toEqual(['open', 'write a id', 'abort'])
   })
 
-  it('stages at a barrier, commits after it, and passes rejects on in their place', async () => {
+  it('stages at a barrier, publishes after it, leaves the rest to the end of the run, and passes rejects on in their place', async () => {
     const log: string[] = []
     const run = new Run()
     const barrier = new Barrier(1)
@@ -138,17 +140,19 @@ describe('sink', () => {
       if (value instanceof Barrier) await value.committed()
     }
     expect(passed).toEqual(['barrier', 'rejects', 'receipt'])
-    expect(barrier.states.get('log')).toBe(1)
-    expect(log).toEqual(['open', 'write a id', 'stage 1', 'commit 1', 'write b id', 'finish'])
-    expect(run.counts.get('log')).toEqual({ rowsIn: 2, rowsKept: 2, rejected: 0, dropped: 0 })
+    expect(barrier.states.get('log')?.state).toBe(1)
+    expect(log).toEqual(['open', 'write a id', 'stage 1', 'publish 1', 'write b id', 'finish'])
+    for (const { publish } of run.publications) await publish()
+    expect(log.at(-1)).toBe('publish 2')
+    expect(countsOf(run)['log']).toEqual({ rowsIn: 2, rowsKept: 2, rejected: 0, dropped: 0 })
   })
 
-  it('commits again what the checkpoint had staged, before new rows', async () => {
+  it('publishes again what the checkpoint had staged, before new rows', async () => {
     const log: string[] = []
-    const run = new Run({ restored: new Map([['log', 5]]) })
+    const run = runFrom(new Map([['log', saved(5)]]))
     const flow = flowOf(rows([row('c')]).pipe(logged(log)))
     const { signal } = new AbortController()
     for await (const value of flow.pull({ signal, run })) expect(value).toMatchObject({ rows: 1 })
-    expect(log).toEqual(['open', 'commit 5', 'write c id', 'finish'])
+    expect(log).toEqual(['publish 5', 'open', 'write c id', 'finish'])
   })
 })

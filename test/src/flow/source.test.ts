@@ -6,6 +6,7 @@ import { Barrier, Control, Rejects } from '../../../src/flow/control.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy } from '../../../src/batch/schema.ts'
 import { source, type SourceSpec } from '../../../src/flow/source.ts'
+import { countsOf, runFrom, saved } from '../../helpers/runs.ts'
 
 /** The numbers below `n`; the position is the next number. */
 const numbers = (n: number, read: (from: number) => void = () => undefined) =>
@@ -23,7 +24,12 @@ const context = (run?: Run): Context => ({
 })
 
 const seen = (value: unknown): unknown =>
-  value instanceof Barrier ? [value.checkpoint, Object.fromEntries(value.states)] : value
+  value instanceof Barrier
+    ? [
+        value.checkpoint,
+        Object.fromEntries([...value.states].map(([key, { state }]) => [key, state])),
+      ]
+    : value
 
 describe('source', () => {
   it('reads without a run', async () => {
@@ -78,7 +84,7 @@ describe('source', () => {
 
   it('goes on after the restored position', async () => {
     const from: number[] = []
-    const run = new Run({ restored: new Map([['numbers', 2]]) })
+    const run = runFrom(new Map([['numbers', saved(2)]]))
     const values = []
     for await (const value of numbers(4, (i) => from.push(i)).pull(context(run))) values.push(value)
     expect(values).toEqual([2, 3])
@@ -137,7 +143,7 @@ describe('source', () => {
     for await (const value of source(spec).pull(context(run)))
       kinds.push(value instanceof Control ? value.type : value.numRows)
     expect(kinds).toEqual([1, 'rejects'])
-    expect(run.counts.get('pictures')).toEqual({ rowsIn: 2, rowsKept: 1, rejected: 1, dropped: 0 })
+    expect(countsOf(run)['pictures']).toEqual({ rowsIn: 2, rowsKept: 1, rejected: 1, dropped: 0 })
   })
 
   it.each([

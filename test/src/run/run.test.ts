@@ -157,7 +157,9 @@ describe('run', () => {
       guarantee: 'at-least-once',
       open: () => ({
         write: () => undefined,
-        finish: () => ({ sink: 'careless', location: '', rows: 3, bytes: 0, files: 0 }),
+        finish: () => ({
+          summary: { sink: 'careless', location: '', rows: 3, bytes: 0, files: 0 },
+        }),
         abort: () => undefined,
       }),
     })

@@ -8,6 +8,7 @@ import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { type OnError, rowTask, TaskFlow } from '../../../src/tasks/row-tasks.ts'
 import { heavy, requireField } from '../../../src/batch/schema.ts'
 import { gather, values } from '../../helpers/pictures.ts'
+import { countsOf } from '../../helpers/runs.ts'
 
 const task = new URL('../../fixtures/tasks/double-task.js', import.meta.url).href
 
@@ -74,7 +75,7 @@ describe('rowTask', () => {
       double('c', { badEvery: 5, onError: 'reject' }),
     )
     const { batches, rejects, run } = await gather(chain)
-    expect(Object.fromEntries(run.counts)).toEqual({
+    expect(countsOf(run)).toEqual({
       double_a: { rowsIn: 30, rowsKept: 15, rejected: 15, dropped: 0 },
       double_b: { rowsIn: 15, rowsKept: 10, rejected: 0, dropped: 5 },
       double_c: { rowsIn: 10, rowsKept: 8, rejected: 2, dropped: 0 },
@@ -85,7 +86,11 @@ describe('rowTask', () => {
       'double_b',
       'double_c',
     ])
-    expect([...run.settled]).toEqual(['double_a', 'double_b', 'double_c'])
+    expect([...run.slots.values()].flatMap(({ key, ended }) => (ended ? [key] : []))).toEqual([
+      'double_a',
+      'double_b',
+      'double_c',
+    ])
     expect(values(batches, 'n')).toEqual([1, 7, 11, 13, 17, 19, 23, 29])
     expect(rejects).toHaveLength(17)
     expect(rejects.filter((r) => r.operator === 'double_c')).toEqual([

@@ -1,0 +1,51 @@
+import type { Barrier } from './control.ts'
+import type { Counts, Saved } from './saved.ts'
+
+/**
+ * The place of a part that is being read: its counters, and its share of each checkpoint. A part
+ * that is read in several lanes of a run has a slot in each.
+ */
+export class Slot {
+  /** Unique in the run, and the same when it is resumed. */
+  readonly key: string
+  /** Rows so far. */
+  readonly counts: Counts
+  /** What the checkpoint to go on from has of it. */
+  readonly saved: Saved | undefined
+  /** Folder of the files that its state names, at the checkpoint to go on from. */
+  readonly folder: string | undefined
+  #end: Saved | undefined
+
+  constructor(key: string, saved?: Saved, folder?: string) {
+    this.key = key
+    this.saved = saved
+    this.folder = folder
+    this.counts = { ...(saved?.counts ?? { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }) }
+    this.#end = saved?.ended ? saved : undefined
+  }
+
+  /** The state to go on from; undefined from the start. */
+  get state(): unknown {
+    return this.saved?.state
+  }
+
+  /** Whether the part had ended by the checkpoint to go on from: it reads nothing any more. */
+  get over(): boolean {
+    return this.saved?.ended ?? false
+  }
+
+  /** Whether the part has ended by itself. */
+  get ended(): Saved | undefined {
+    return this.#end
+  }
+
+  /** Puts a copy of `state` and the counters into `barrier`, which is passing. */
+  save(barrier: Barrier, state?: unknown): void {
+    barrier.states.set(this.key, structuredClone({ counts: this.counts, ended: false, state }))
+  }
+
+  /** Notes that the part has ended by itself; later checkpoints say so. */
+  end(state?: unknown): void {
+    this.#end = structuredClone({ counts: this.counts, ended: true, state })
+  }
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { type Disk, nodeDisk } from '../disk.ts'
+import type { Context } from '../flow/context.ts'
+import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
+import { OutputFile, type OutputState } from './output-file.ts'
+
+/** Writes rows into one file, in some format. The calls come one at a time. */
+export interface Encoder<S> {
+  /** Rows given so far. */
+  readonly rows: number
+  /** Adds the rows of a batch. */
+  readonly write: (batch: RecordBatch) => Promise<void>
+  /** What it takes to go on, besides the bytes in the file: anything `structuredClone` takes. */
+  readonly save: () => Promise<S>
+  /** Writes what is left, and the end of the file. */
+  readonly finish: () => Promise<void>
+  /** Lets go of threads and the like. */
+  readonly close: () => Promise<void>
+}
+
+/** A format that rows are written in. */
+export interface FileFormat<S> {
+  /** Name of the sink. */
+  readonly name: string
+  /** Ends the names of parts, without dot. */
+  readonly extension: string
+  /** Starts to write `file`, or goes on with it where `from` was saved. */
+  readonly encode: (file: OutputFile, from: S | undefined) => Encoder<S> | Promise<Encoder<S>>
+}
+
+/** Where rows are written. */
+export interface FileTarget {
+  /** A file, or a folder of parts. */
+  readonly path: string
+  /** Whether it is a folder: of a flow that does not end by itself. */
+  readonly parts: boolean
+}
+
+/** What a checkpoint keeps of a sink into files. */
+export interface FileSinkState<S> {
+  /** The file that is being written. */
+  readonly open?: { readonly file: OutputState; readonly encoder: S }
+  /** Files that are whole, and have their names once this checkpoint is in place. */
+  readonly whole: readonly OutputState[]
+  /** What is in the files that are whole, these and the earlier ones. */
+  readonly written: { readonly rows: number; readonly bytes: number; readonly files: number }
+  /** Number of the newest part. */
+  readonly part: number
+}
+
+/**
+ * The part of a sink that is the same for all formats of files: how they are staged and published.
+ *
+ * - A single file grows under its temporary name, through all checkpoints, and is published when it is whole.
+ * - A folder of parts gets one at each checkpoint, `part-<run>-000001.parquet`, and one for what follows the last.
+ *   Runs add to what is there. Without checkpoints there is one part, at the end.
+ */
+export function fileSink<S>(
+  format: FileFormat<S>,
+  target: FileTarget,
+): Pick<SinkSpec<FileSinkState<S>>, 'name' | 'guarantee' | 'open' | 'publish'> {
+  return {
+    name: format.name,
+    guarantee: 'exactly-once',
+    open: (context, from) => FileWriter.open(format, target, context, from),
+    publish: async ({ whole }, { run }) => {
+      for (const file of whole) await OutputFile.publish(file, run?.disk ?? nodeDisk)
+    },
+  }
+}
+
+interface Place {
+  readonly id: string
+  readonly disk: Disk
+}
+
+class FileWriter<S> implements Writer<FileSinkState<S>> {
+  readonly #format: FileFormat<S>
+  readonly #target: FileTarget
+  readonly #place: Place
+  #current: { readonly file: OutputFile; readonly encoder: Encoder<S> } | undefined
+  /** Whole, and not known to be published. */
+  #whole: OutputState[] = []
+  #written = { rows: 0, bytes: 0, files: 0 }
+  #part = 0
+
+  private constructor(format: FileFormat<S>, target: FileTarget, place: Place) {
+    this.#format = format
+    this.#target = target
+    this.#place = place
+  }
+
+  static async open<S>(
+    format: FileFormat<S>,
+    target: FileTarget,
+    { run }: Context,
+    from: FileSinkState<S> | undefined,
+  ): Promise<FileWriter<S>> {
+    const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = run ?? {}
+    const writer = new FileWriter(format, target, { id, disk })
+    if (from) await writer.#restore(from)
+    if (target.parts) {
+      await disk.mkdir(target.path)
+      await writer.#removeLater()
+    } else if (!writer.#current) await writer.#start(target.path)
+    return writer
+  }
+
+  async write(batch: RecordBatch): Promise<void> {
+    const { encoder } = this.#current ?? (await this.#start(this.#partPath(this.#part + 1)))
+    await encoder.write(batch)
+  }
+
+  async stage(): Promise<FileSinkState<S>> {
+    if (!this.#current) return this.#state([])
+    if (this.#target.parts) return this.#state([await this.#end(this.#current)])
+    const { file, encoder } = this.#current
+    const saved = await encoder.save()
+    return { ...this.#state([]), open: { file: await file.stage(), encoder: saved } }
+  }
+
+  async finish(): Promise<Finished<FileSinkState<S>>> {
+    if (this.#current) this.#whole = [await this.#end(this.#current)]
+    const summary = { sink: this.#format.name, location: this.#target.path, ...this.#written }
+    return { summary, state: this.#state(this.#whole) }
+  }
+
+  async abort(keep: boolean): Promise<void> {
+    const current = this.#current
+    this.#current = undefined
+    await current?.encoder.close()
+    await (keep ? current?.file.close() : current?.file.discard())
+    if (!keep) for (const { temporary } of this.#whole) await this.#place.disk.rm(temporary)
+  }
+
+  async #restore({ open, written, part }: FileSinkState<S>): Promise<void> {
+    this.#written = { ...written }
+    this.#part = part
+    if (!open) return
+    const file = await OutputFile.resume(open.file, this.#place.disk)
+    this.#current = { file, encoder: await this.#format.encode(file, open.encoder) }
+  }
+
+  /** An older checkpoint may be gone on from: the parts behind it are going to be written again. */
+  async #removeLater(): Promise<void> {
+    const { disk, id } = this.#place
+    for (const name of await disk.readdir(this.#target.path)) {
+      const [, number] = new RegExp(`^part-${id}-(\\d+)\\.`).exec(name) ?? []
+      if (Number(number) > this.#part) await disk.rm(join(this.#target.path, name))
+    }
+  }
+
+  async #start(path: string): Promise<{ file: OutputFile; encoder: Encoder<S> }> {
+    const file = await OutputFile.create(path, this.#place)
+    this.#current = { file, encoder: await this.#format.encode(file, undefined) }
+    return this.#current
+  }
+
+  /** Ends the file that is being written; it is whole and durable, and not published. */
+  async #end({ file, encoder }: { file: OutputFile; encoder: Encoder<S> }): Promise<OutputState> {
+    await encoder.finish()
+    await encoder.close()
+    const state = await file.stage()
+    await file.close()
+    this.#current = undefined
+    if (this.#target.parts) this.#part++
+    const { rows, bytes, files } = this.#written
+    this.#written = { rows: rows + encoder.rows, bytes: bytes + state.bytes, files: files + 1 }
+    return state
+  }
+
+  #partPath(part: number): string {
+    const name = `part-${this.#place.id}-${String(part).padStart(6, '0')}`
+    return join(this.#target.path, `${name}.${this.#format.extension}`)
+  }
+
+  #state(whole: readonly OutputState[]): FileSinkState<S> {
+    return { whole, written: { ...this.#written }, part: this.#part }
+  }
+}

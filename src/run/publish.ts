@@ -1,0 +1,22 @@
+import { replaceFolder } from '../output/replace-folder.ts'
+import type { Checkpointer } from './checkpointer.ts'
+import type { Run } from './run-state.ts'
+
+/** Makes visible what a run has written, all of it; with checkpoints so that a crash in between is made up for. */
+export async function publish(
+  run: Run,
+  summary: unknown,
+  checkpointer: Checkpointer | undefined,
+): Promise<void> {
+  await checkpointer?.finish('complete', summary)
+  for (const { from, to } of run.folders.values()) await replaceFolder(from, to, run.disk)
+  for (const publication of run.publications.splice(0)) await publication.publish()
+  await checkpointer?.finish('published', summary)
+}
+
+/** Removes what a run that has not ended well has written and not published, unless a checkpoint may need it. */
+export async function discard(run: Run): Promise<void> {
+  for (const { abort } of run.publications.splice(0)) await abort(run.durable)
+  if (run.durable) return
+  for (const { from } of run.folders.values()) await run.disk.rm(from)
+}

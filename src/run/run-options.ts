@@ -1,0 +1,85 @@
+import type { RecordBatch } from 'apache-arrow'
+import type { OperatorFunction } from 'rxjs'
+import type { WriteSummary } from '../flow/sink.ts'
+import {
+  knownOptions,
+  nonEmptyString,
+  numberBetween,
+  positiveInteger,
+  wholeNumber,
+} from '../options.ts'
+import type { CheckpointOptions } from './checkpointer.ts'
+import type { RunSettings } from './run-state.ts'
+
+/** How far a run is. */
+export interface Progress {
+  /** Rows that the sources have given. */
+  readonly rows: number
+  /** Rows among them that became rejects. */
+  readonly rejected: number
+  /** Seconds since the start. */
+  readonly seconds: number
+  /** Rows that there are, if that is known. */
+  readonly total?: number
+}
+
+/** Options of `run`. */
+export interface RunOptions extends RunSettings {
+  /** Stops the run: its sinks publish nothing, and it fails with the signal's reason. */
+  readonly signal?: AbortSignal
+  /**
+   * Ends the run early. With a checkpoint one more is taken, and what follows it is left for a
+   * resumed run; without, the sources end, what they have given goes on to the sinks, and these complete.
+   */
+  readonly drain?: AbortSignal
+  /**
+   * A sink for the rejects, for instance `toParquet('rejects.parquet')`.
+   *
+   * @default none: they are counted
+   */
+  readonly rejects?: OperatorFunction<RecordBatch, WriteSummary>
+  /**
+   * Most rejects per row read, from 0 to 1. Counts from the 100th row on.
+   *
+   * @default 0.5
+   */
+  readonly maxRejectRatio?: number
+  /** Called now and then, and at the end. */
+  readonly onProgress?: (progress: Progress) => void
+  /**
+   * Least time between two calls of `onProgress`.
+   *
+   * @default 200
+   */
+  readonly progressMs?: number
+  /**
+   * Rows that the sources will give.
+   *
+   * @default counted by the sources that can tell, while the run goes on, if there is `onProgress`
+   */
+  readonly total?: number
+  /** Keeps checkpoints, so that a run that was cut short can be resumed. */
+  readonly checkpoint?: CheckpointOptions
+  /** Tells the user something, in one line. */
+  readonly onNote?: (line: string) => void
+}
+
+const optionNames = [
+  ...['seed', 'threads', 'spillDir', 'disk', 'signal', 'drain', 'rejects', 'maxRejectRatio'],
+  ...['onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
+]
+
+/** Throws an {@link OptionError} if an option is unknown or wrong. */
+export function checkOptions(options: RunOptions): void {
+  knownOptions('run', options, optionNames)
+  const { seed, threads, total, checkpoint } = options
+  if (seed !== undefined) wholeNumber('seed', seed)
+  if (threads !== undefined) positiveInteger('threads', threads)
+  if (total !== undefined) wholeNumber('total', total)
+  numberBetween('maxRejectRatio', options.maxRejectRatio ?? 0.5, 0, 1)
+  positiveInteger('progressMs', options.progressMs ?? 200)
+  if (!checkpoint) return
+  knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
+  nonEmptyString('folder', checkpoint.folder)
+  if (checkpoint.everyMs !== undefined) positiveInteger('everyMs', checkpoint.everyMs)
+}

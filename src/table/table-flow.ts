@@ -1,0 +1,93 @@
+import type { RecordBatch } from 'apache-arrow'
+import { schemaWithoutHeavy } from '../batch/schema.ts'
+import type { Context } from '../flow/context.ts'
+import { Barrier, type Control, untilTold } from '../flow/control.ts'
+import type { Slot } from '../flow/slot.ts'
+import { release, slotOf } from '../flow/slot-of.ts'
+import { Flow, type FlowInfo } from '../flow/flow.ts'
+import { sharedTable } from './shared-table.ts'
+import type { StoredTable } from './stored-table.ts'
+
+/** Makes a table on disk; yields the control messages that pass meanwhile. The reader closes the table. */
+export type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTable>
+
+/**
+ * A flow whose rows lie in a table on disk before the first comes out. A blocking operator
+ * behind it takes the table over and adds its columns; another reader gets wide batches. In a run the
+ * table is made once, for all who read it at the same time.
+ */
+export class TableFlow extends Flow<RecordBatch> {
+  /** Makes the table without reading it out. */
+  readonly table: MakeTable
+
+  constructor(make: MakeTable, info: FlowInfo) {
+    super((context) => readOut(this, context), info)
+    this.table = sharedTable(this, make)
+  }
+}
+
+/** Stands for the readers of a table flow, whose slots are not that of the flow itself. */
+const readers = new WeakMap<TableFlow, object>()
+
+/**
+ * Reads the rows of a table flow, when its table is there. Like a source it sends the barriers that are
+ * due, with the number of rows read as its state, and a resumed run goes on behind them.
+ */
+async function* readOut(flow: TableFlow, context: Context): AsyncGenerator<RecordBatch | Control> {
+  const { run, signal, columns } = context
+  const slot = readerSlot(flow, context)
+  if (slot.over) {
+    release([flow], context)
+    return
+  }
+  let passed: Barrier | undefined
+  let row = (slot.state as number | undefined) ?? 0
+
+  async function* due(): AsyncGenerator<Barrier> {
+    for (let barrier; (barrier = run?.barrier) && barrier !== passed;) {
+      passed = barrier
+      slot.save(barrier, row)
+      yield barrier
+      await untilTold(barrier, signal)
+    }
+  }
+
+  const table = yield* noting(flow.table(context), (barrier) => (passed = barrier))
+  try {
+    const schema = columns ? schemaWithoutHeavy(table.schema, columns) : table.schema
+    for await (const batch of table.read(schema.names.map(String), row)) {
+      yield* due()
+      yield batch
+      row += batch.numRows
+    }
+    yield* due()
+    if (!signal.aborted) slot.end()
+  } finally {
+    await table.close()
+  }
+}
+
+/** Passes on what `making` yields, and calls `see` for each barrier. */
+export async function* noting<T>(
+  making: AsyncGenerator<Control, T>,
+  see: (barrier: Barrier) => void,
+): AsyncGenerator<Control, T> {
+  try {
+    for (;;) {
+      const { done, value } = await making.next()
+      if (done) return value
+      if (value instanceof Barrier) see(value)
+      yield value
+    }
+  } finally {
+    await making.return(undefined as never)
+  }
+}
+
+function readerSlot(flow: TableFlow, context: Context): Slot {
+  const reader = readers.get(flow) ?? {}
+  readers.set(flow, reader)
+  const { name } = flow.info
+  const part = context.run?.key(flow, name) ?? name
+  return slotOf(reader, `${part} rows`, context)
+}
