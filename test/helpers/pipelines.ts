@@ -36,7 +36,8 @@ const out = () => sink({
       write: (batch) => void ids.push(String(batch.getChild('id')?.get(0))),
       finish() {
         process.stdout.write('published ' + ids.join(' ') + '\\n')
-        return { sink: 'out', location: 'stdout', rows: ids.length, bytes: 7 * ids.length, files: 1 }
+        const rows = ids.length
+        return { summary: { sink: 'out', location: 'stdout', rows, bytes: 7 * rows, files: 1 } }
       },
       abort: () => void process.stderr.write('aborted\\n'),
     }
