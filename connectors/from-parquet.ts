@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { openFile } from '../src/bytes.ts'
+import { decodingBytes } from '../src/parquet/limits.ts'
 import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import type { Context } from '../src/flow/context.ts'
 import { OptionError } from '../src/errors.ts'
@@ -73,7 +74,8 @@ interface Position extends TablePosition {
  * - Order: as stored. Delivery: every row once per subscription.
  * - Columns: those of the files; all files have those of the first. Large and view types are read as the plain
  *   ones of their kind. The schema is known from the first file's footer.
- * - Memory: one row group's chosen columns, stored and decoded, and two batches.
+ * - Memory: one row group's chosen columns, stored and decoded, and two batches. A file that inflates
+ *   beyond 1.5 GiB, or three times `rowGroupBytes`, is refused.
  * - Unsubscribing closes the file and ends the worker thread that decodes.
  *
  * @throws {OptionError} at the call, for options out of range
@@ -148,7 +150,7 @@ async function* read(
   context: Context,
   from: Position = { file: 0, rowGroup: 0, batch: 0 },
 ): AsyncGenerator<[RecordBatch, Position]> {
-  const thread = new ParquetThread()
+  const thread = new ParquetThread(decodingBytes(settings.rowGroupBytes))
   let schema: Schema | undefined
   try {
     // Going on in a later file, the first one still says what the columns are.

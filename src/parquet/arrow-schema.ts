@@ -69,6 +69,7 @@ function plain(tables: Tables, at: number, seen: Set<number>): void {
 class Tables {
   readonly view: DataView
   readonly #bytes: Buffer
+  #visited = 0
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
@@ -103,7 +104,10 @@ class Tables {
   /** What the elements of the vector at `at` point to. */
   elements(at: number): number[] {
     const count = this.uint32(at)
-    if (count > this.#bytes.length / 4) throw new RangeError('Expected fewer fields than bytes')
+    // An offset takes 4 bytes, and the vector of fields is read twice; damaged ones overlap.
+    this.#visited += count
+    if (this.#visited > this.#bytes.length / 2)
+      throw new RangeError('Expected fewer fields than bytes')
     return Array.from({ length: count }, (_, i) => {
       const slot = at + 4 + 4 * i
       return slot + this.uint32(slot)

@@ -16,6 +16,8 @@ export const group = {
 export const chunk = { path: 1, offset: 2, data: 3, indexes: [4, 5, 6, 7], encryption: 8 }
 /** Field ids of ColumnMetaData. */
 export const column = {
+  type: 1,
+  values: 5,
   rawBytes: 6,
   bytes: 7,
   page: 9,

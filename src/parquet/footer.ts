@@ -1,4 +1,5 @@
 import { chunk, column, element, file, group, pair } from './fields.ts'
+import { parquetLimits } from './limits.ts'
 import { decodeStruct } from './thrift-codec.ts'
 import { type Struct, structIn, structs, text, whole } from './thrift.ts'
 
@@ -16,7 +17,7 @@ export interface Chunk extends Range {
   readonly column: string
   /** Its place in the row group. */
   readonly index: number
-  /** Bytes once decompressed. */
+  /** Bytes once decompressed, and not less than its values take in memory. */
   readonly rawBytes: number
 }
 
@@ -43,6 +44,11 @@ export interface Footer {
   /** As stored. */
   readonly struct: Struct
 }
+
+const { schemaDepth, leaves: maxLeaves } = parquetLimits
+
+/** Bytes in memory of a value of each physical type; of bytes and texts, where they are. */
+const leastBytes = [1 / 8, 4, 8, 12, 4, 8, 4, 1]
 
 /** `PAR1`, at both ends of a file. */
 export const magic = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
@@ -83,13 +89,14 @@ function rowGroup(struct: Struct, leaves: readonly string[]): RowGroup {
     const page = whole(data, column.page)
     // Some writers say 0 for a dictionary that is not there.
     const start = dictionary > 0 ? Math.min(dictionary, page) : page
-    const rawBytes = whole(data, column.rawBytes)
+    // A few bytes may stand for any number of nulls, or of copies of one value.
+    const width = leastBytes[whole(data, column.type)] ?? 0
     return {
       column: leaves[index] ?? '',
       index,
       start,
       end: start + whole(data, column.bytes),
-      rawBytes,
+      rawBytes: Math.max(whole(data, column.rawBytes), whole(data, column.values) * width),
     }
   })
   return { numRows: whole(struct, group.numRows), chunks, struct }
@@ -103,16 +110,26 @@ export function columnsOfLeaves(elements: readonly Struct[]): string[] {
   for (let columns = root ? childrenOf(root) : 0; columns > 0; columns--) {
     const top = elements[at]
     const name = top ? text(top, element.name) : ''
-    for (let open = 1; open > 0; open--) {
+    // Elements that are still to come on each level.
+    const open = [1]
+    for (let last = 1; last > 0; last = open.at(-1) ?? 0) {
       const each = elements[at++]
       if (!each) throw new RangeError('Expected a schema that is a whole tree')
       const children = childrenOf(each)
       if (children === 0) leaves.push(name)
-      open += children
+      open[open.length - 1] = last - 1
+      open.push(children)
+      while (open.at(-1) === 0) open.pop()
+      if (open.length > schemaDepth)
+        throw new RangeError(`Expected a schema of at most ${String(schemaDepth)} levels`)
     }
   }
   if (!root || at !== elements.length)
     throw new RangeError('Expected a schema that is a whole tree')
+  if (leaves.length > maxLeaves)
+    throw new RangeError(
+      `Expected at most ${String(maxLeaves)} columns, got ${String(leaves.length)}`,
+    )
   return leaves
 }
 

@@ -4,10 +4,13 @@ import { DataError } from '../errors.ts'
 import { editArrowSchema } from './arrow-schema.ts'
 import { chunksOf, encodeFooter, footerOf } from './footer-edit.ts'
 import { type Chunk, decodeFooter, type Footer, magic, type RowGroup } from './footer.ts'
+import { parquetLimits } from './limits.ts'
 import type { ParquetThread } from './parquet-thread.ts'
 
 /** Bytes read from the end at first; most footers fit. */
 const tailBytes = 65_536
+
+const { footerBytes } = parquetLimits
 
 /** Length and magic, after the footer. */
 const endBytes = 8
@@ -60,6 +63,11 @@ export class ParquetFile {
     if (mark !== 'PAR1') throw notParquet(bytes.url, 'it does not end in PAR1')
     const length = end.readUInt32LE(0)
     const start = size - endBytes - length
+    if (length > footerBytes)
+      throw notParquet(
+        bytes.url,
+        `a footer of ${String(length)} bytes is longer than the ${String(footerBytes)} that are read`,
+      )
     if (start < magic.length)
       throw notParquet(bytes.url, `a footer of ${String(length)} bytes does not fit`)
     const stored =

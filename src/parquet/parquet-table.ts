@@ -83,7 +83,8 @@ export class ParquetTable {
       const id = options.idColumn ?? (there.includes('id') ? 'id' : undefined)
       const wanted = new Set((options.columns ?? there).filter((each) => each !== 'id'))
       if (id !== undefined) wanted.add(id)
-      for (const each of wanted) mustHave(there, each, path)
+      const known = new Set(there)
+      for (const each of wanted) if (!known.has(each)) throw missing(there, each, path)
       const stored = await file.schema(wanted, options.thread)
       const ids = { ...options.ids, column: id, url: path }
       return new ParquetTable(bytes, file, { stored, ids, options })
@@ -142,9 +143,8 @@ export class ParquetTable {
   }
 }
 
-function mustHave(there: readonly string[], wanted: string, path: string): void {
-  if (there.includes(wanted)) return
-  throw new SchemaError(
+function missing(there: readonly string[], wanted: string, path: string): SchemaError {
+  return new SchemaError(
     `Expected column \`${wanted}\` in ${path}, got columns ${there.join(', ')}${didYouMean(wanted, there)}`,
     { column: wanted },
   )

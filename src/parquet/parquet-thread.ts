@@ -1,18 +1,28 @@
 import { type RecordBatch, type Schema, tableFromIPC } from 'apache-arrow'
 import { type Methods, WorkerThread } from '../worker.ts'
+import { parquetLimits } from './limits.ts'
 import type { methods, WriteMessage } from './parquet-worker.ts'
 
 type ParquetMethods = typeof methods & Methods
 
+/** A trap in WebAssembly, and a stack that is used up. */
+const panics: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError'])
+
 /**
  * Reads and writes small Parquet files in a worker thread.
  *
- * - Memory: the file being read and its rows, in WebAssembly, which gives nothing back before {@link close}.
+ * - Memory: the file being read and its rows, in WebAssembly, which gives nothing back before {@link close}
+ *   and takes at most the bytes given: a file that inflates to more is refused.
  * - A damaged file may make the library panic. Its memory is then in doubt: the thread is given up, and the
  *   next call starts another.
  */
 export class ParquetThread {
+  readonly #memoryBytes: number
   #thread: WorkerThread<ParquetMethods> | undefined
+
+  constructor(memoryBytes: number = parquetLimits.memoryBytes) {
+    this.#memoryBytes = memoryBytes
+  }
 
   /** The Arrow schema of a file that has no row group. */
   async schema(file: Uint8Array): Promise<Schema> {
@@ -61,12 +71,19 @@ export class ParquetThread {
   }
 
   async #guarded<R>(work: (thread: WorkerThread<ParquetMethods>) => Promise<R>): Promise<R> {
-    this.#thread ??= new WorkerThread<ParquetMethods>(import.meta.url, './parquet-worker')
+    this.#thread ??= this.#start()
     try {
       return await work(this.#thread)
     } catch (error) {
-      if (error instanceof Error && error.name === 'RuntimeError') await this.close()
+      if (error instanceof Error && panics.has(error.name)) await this.close()
       throw error
     }
+  }
+
+  #start(): WorkerThread<ParquetMethods> {
+    const thread = new WorkerThread<ParquetMethods>(import.meta.url, './parquet-worker')
+    // Calls are answered in order; should this one fail, those that follow do too.
+    thread.call('load', this.#memoryBytes).catch(() => undefined)
+    return thread
   }
 }

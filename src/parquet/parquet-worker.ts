@@ -1,13 +1,17 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import {
   Compression,
   EnabledStatistics,
+  initSync,
   readParquet,
   readSchema,
   Table,
   writeParquet,
   WriterPropertiesBuilder,
-} from 'parquet-wasm'
+} from 'parquet-wasm/esm'
 import { serve, Transfer } from '../worker.ts'
+import { withLimitedMemory } from './limited-memory.ts'
 
 /** How row groups are compressed. */
 export type ParquetCompression = 'zstd' | 'snappy' | 'gzip' | 'none'
@@ -35,6 +39,12 @@ let opened = 0
 
 /** The methods of the Parquet worker. */
 export const methods = {
+  /** Loads the library, with a bound to its memory. Comes before all others. */
+  load(memoryBytes: number): void {
+    const file = createRequire(import.meta.url).resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')
+    initSync({ module: withLimitedMemory(readFileSync(file), memoryBytes) })
+  },
+
   /** The Arrow schema of a file that has no row group, as an Arrow IPC stream. */
   schema(file: Uint8Array): Transfer<Uint8Array> {
     return moved(readSchema(file).intoIPCStream())

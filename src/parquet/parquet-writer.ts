@@ -11,6 +11,7 @@ import type { OutputFile } from '../output/output-file.ts'
 import { differentSchemas } from '../batch/schema.ts'
 import { encodeFooter, movedGroup, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
+import { decodingBytes } from './limits.ts'
 import { ParquetThread } from './parquet-thread.ts'
 import type { ParquetCompression } from './parquet-worker.ts'
 import { decodeStruct, encodeStruct } from './thrift-codec.ts'
@@ -54,7 +55,7 @@ interface Written {
  */
 export class ParquetWriter {
   readonly #layout: ParquetLayout
-  readonly #thread = new ParquetThread()
+  readonly #thread: ParquetThread
   readonly #file: OutputFile
   #schema: Schema | undefined
   #waiting: RecordBatch[] = []
@@ -67,6 +68,7 @@ export class ParquetWriter {
   constructor(file: OutputFile, layout: ParquetLayout) {
     this.#file = file
     this.#layout = layout
+    this.#thread = new ParquetThread(decodingBytes(layout.rowGroupBytes))
   }
 
   /** Adds rows. All batches need the columns and types of the first. */

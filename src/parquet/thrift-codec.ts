@@ -1,7 +1,7 @@
+import { parquetLimits } from './limits.ts'
 import { type List, type Struct, type TypeName, typeNames, type Value } from './thrift.ts'
 
-/** Structs and lists within each other; a Parquet footer has fewer than ten levels. */
-const maxDepth = 32
+const { footerDepth, structs: maxStructs, values: maxValues } = parquetLimits
 
 // Longs are read and written in halves of 32 bits: V8 11.3 (Node 20) aborts the process when it optimizes
 // BigInt.asUintN in a loop ("RepresentationChangerError").
@@ -10,10 +10,10 @@ const scratch = new DataView(new ArrayBuffer(8))
 /**
  * Reads one struct from the start of `bytes`.
  *
- * Every element takes at least a byte, so what is made of n bytes is bounded by n.
+ * Every element takes at least a byte, so what is made of n bytes is bounded by n, and in all by {@link parquetLimits}.
  *
  * @see https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
- * @throws {RangeError} if the bytes end early or are not what the protocol allows
+ * @throws {RangeError} if the bytes end early, are not what the protocol allows, or are too many values
  */
 export function decodeStruct(bytes: Uint8Array): Struct {
   return new Decoder(bytes).struct(0)
@@ -32,6 +32,8 @@ class Decoder {
   #at = 0
   #low = 0
   #high = 0
+  #structs = 0
+  #values = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
@@ -39,8 +41,10 @@ class Decoder {
   }
 
   struct(depth: number): Struct {
-    if (depth > maxDepth)
-      throw new RangeError(`Expected at most ${String(maxDepth)} nested structs`)
+    if (depth > footerDepth)
+      throw new RangeError(`Expected at most ${String(footerDepth)} nested structs`)
+    if (++this.#structs > maxStructs)
+      throw new RangeError(`Expected at most ${String(maxStructs)} structs`)
     const fields = new Map<number, Value>()
     let id = 0
     for (;;) {
@@ -55,7 +59,9 @@ class Decoder {
   }
 
   #value(type: TypeName, depth: number): Value {
-    if (depth > maxDepth) throw new RangeError(`Expected at most ${String(maxDepth)} levels`)
+    if (depth > footerDepth) throw new RangeError(`Expected at most ${String(footerDepth)} levels`)
+    if (++this.#values > maxValues)
+      throw new RangeError(`Expected at most ${String(maxValues)} values`)
     switch (type) {
       case 'bool':
         return { type, value: this.#byte() === 1 }

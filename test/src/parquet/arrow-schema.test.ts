@@ -99,4 +99,45 @@ describe('editArrowSchema', () => {
       { numRuns: 3000, seed: 1 },
     )
   })
+
+  it('refuses fields that share one long list of children, in time', () => {
+    const count = 2000
+    const vectorBytes = 4 + 4 * count
+    const [vector, tables] = [80, 80 + vectorBytes]
+    const shared = tables + 12 * count
+    const [leaf, name] = [shared + vectorBytes, shared + vectorBytes + 4]
+    const bytes = Buffer.alloc(name + 8)
+    const offset = (slot: number, to: number) => bytes.writeUInt32LE(to - slot, slot)
+    const shorts = (at: number, values: readonly number[]) => {
+      for (const [i, value] of values.entries()) bytes.writeUInt16LE(value, at + 2 * i)
+    }
+    bytes.writeUInt32LE(0xffffffff, 0)
+    offset(8, 40)
+    // How the message, the schema and the fields are laid out; a leaf has nothing.
+    shorts(16, [10, 12, 0, 4, 8])
+    shorts(28, [8, 8, 0, 4])
+    shorts(60, [16, 12, 4, 0, 0, 0, 0, 8])
+    shorts(36, [4, 4])
+    bytes.writeInt32LE(40 - 16, 40)
+    bytes[44] = 1
+    offset(48, 52)
+    bytes.writeInt32LE(52 - 28, 52)
+    offset(56, vector)
+    bytes.writeUInt32LE(count, vector)
+    bytes.writeUInt32LE(count, shared)
+    for (let i = 0; i < count; i++) {
+      const table = tables + 12 * i
+      offset(vector + 4 + 4 * i, table)
+      bytes.writeInt32LE(table - 60, table)
+      offset(table + 4, name)
+      offset(table + 8, shared)
+      offset(shared + 4 + 4 * i, leaf)
+    }
+    bytes.writeInt32LE(leaf - 36, leaf)
+    bytes.writeUInt32LE(1, name)
+    bytes.write('a', name + 4)
+    expect(() => editArrowSchema(bytes.toString('base64'), new Set(['a']))).toThrow(
+      new RangeError('Expected fewer fields than bytes'),
+    )
+  })
 })
