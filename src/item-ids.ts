@@ -2,6 +2,7 @@ import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { DataType, Field, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
 import { type Column, column, textColumn } from './batch/batch.ts'
 import { DataError, SchemaError } from './errors.ts'
+import { isInside } from './path-inside.ts'
 import { typeName } from './batch/schema.ts'
 
 /** Where the ids of a table's rows come from. */
@@ -75,11 +76,6 @@ export function idColumn(batch: RecordBatch, firstRow: number, origin: IdOrigin)
 export function tableNames(paths: readonly string[]): string[] {
   const whole = paths.map((path) => resolve(path))
   let common = dirname(whole[0] ?? '')
-  while (!whole.every((path) => isWithin(common, path))) common = dirname(common)
+  while (!whole.every((path) => isInside(common, path))) common = dirname(common)
   return whole.map((path) => relative(common, path).split(sep).join('/') || basename(path))
-}
-
-function isWithin(folder: string, path: string): boolean {
-  const from = relative(folder, path)
-  return from !== '..' && !from.startsWith(`..${sep}`)
 }

@@ -25,7 +25,7 @@ const allowed: readonly (readonly [string, RegExp])[] = [
   ['src/cli/', /^(src|operators|connectors)\//],
   ['src/workflows/', /^(src\/(?!cli\/)|operators\/|connectors\/)/],
   ['src/kernels/', /^src\/(kernels\/|worker\.ts|errors\.ts|options\.ts)/],
-  ['src/models/', /^src\/(models\/|kernels\/|worker\.ts|errors\.ts|options\.ts)/],
+  ['src/models/', /^src\/(models\/|kernels\/|path-inside\.ts|worker\.ts|errors\.ts|options\.ts)/],
   ['src/', /^src\/(?!cli\/)/],
   ['operators/', /^src\/(?!cli\/)/],
   ['connectors/', /^src\/(?!cli\/)/],
@@ -72,5 +72,29 @@ describe('architecture', () => {
   it('names no path of a machine', () => {
     for (const file of library)
       expect(readFileSync(join(root, file), 'utf8')).not.toMatch(/\/(work|root|home)\//)
+  })
+
+  // Whatever a dataset or a model folder holds, it is read as data.
+  it('loads code by names that stand in the sources; the rest is named by whoever runs it', () => {
+    const byName = /\bimport\b(?:<[^>]*>+)?\((?!\s*')/
+    const loading = library.filter((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .some((line) => byName.test(line) && !/^\s*(?:\*|import\b)/.test(line)),
+    )
+    expect(loading).toEqual([
+      // The packages that are looked for.
+      'src/cli/doctor.ts',
+      // The pipeline that is given.
+      'src/cli/pipeline.ts',
+      // The task that an operator names.
+      'src/tasks/task-worker.ts',
+    ])
+  })
+
+  it('makes no code of text', () => {
+    const evaluating = /\beval\(|\bnew Function\b|from 'node:vm'|dlopen|new Worker\([^)]*eval/
+    const found = library.filter((file) => evaluating.test(readFileSync(join(root, file), 'utf8')))
+    expect(found).toEqual([])
   })
 })

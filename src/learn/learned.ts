@@ -13,7 +13,7 @@ import { OptionError, SchemaError } from '../errors.ts'
 import { flowOf } from '../flow/flow.ts'
 import type { LearnedOptions, LearnedSpec } from './learned-spec.ts'
 import type { Model } from '../models/model.ts'
-import { loadModel } from '../models/save.ts'
+import { restoredModel } from '../models/save.ts'
 import { OnlineStep, versionField } from './online-step.ts'
 import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
@@ -138,7 +138,7 @@ function frozen<M extends Model<unknown>>(
   let loading: Promise<M> | undefined
   async function load(): Promise<M> {
     if (typeof given !== 'string') return given
-    return (loading ??= loadModel(given, spec.kind).then(spec.fromState))
+    return (loading ??= restoredModel(given, spec.kind, spec.fromState))
   }
   async function checked(input: Schema): Promise<{ model: M; fields: readonly Field[] }> {
     const field = inputField(spec, input)

@@ -36,8 +36,8 @@ export class HnswIndex implements NeighborIndex {
   }
 
   /**
-   * The index that was saved. The file's checksum must have been checked before (`loadModel` does):
-   * usearch ends the process with a segmentation fault on a damaged file.
+   * The index that was saved. usearch ends the process with a segmentation fault on a damaged file, and
+   * checksums can be made to fit: each number in the file is checked before ({@link checkUsearchFile}).
    */
   static async restore(state: ModelState): Promise<HnswIndex> {
     requireState(state, indexKind, version)
@@ -49,17 +49,18 @@ export class HnswIndex implements NeighborIndex {
     const index = new HnswIndex(metric, columns)
     try {
       await index.#created
-      const loaded = await index.#worker.call('load', { path })
-      if (loaded.columns !== columns || loaded.numRows !== keys.length)
-        throw new DataError(
-          `Expected an index of ${String(keys.length)} × ${String(columns)}, got ${String(loaded.numRows)} × ${String(loaded.columns)}`,
-          { url },
-        )
+      const shape = { numRows: keys.length, columns, metric }
+      await index.#worker.call('load', { path, shape })
       index.#keys.add(keys)
       return index
     } catch (error) {
       await index.close()
-      throw error
+      if (!(error instanceof Error) || error.name !== 'RangeError') throw error
+      throw new DataError(
+        `Expected an index in ${path}: ${error.message}`,
+        { url },
+        { cause: error },
+      )
     }
   }
 

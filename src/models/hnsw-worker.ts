@@ -1,6 +1,7 @@
 import { Index, MetricKind, ScalarKind } from 'usearch'
 import type { Metric } from '../kernels/distance.ts'
 import { serve, Transfer } from '../worker.ts'
+import { checkUsearchFile, type UsearchShape } from './usearch-file.ts'
 
 let index: Index | undefined
 
@@ -47,11 +48,10 @@ function save({ path }: { path: string }): void {
   opened().save(path)
 }
 
-/** `load` takes over the file's own dimensions and size without a word: they are handed back to be checked. */
-function load({ path }: { path: string }): { columns: number; numRows: number } {
-  const open = opened()
-  open.load(path)
-  return { columns: open.dimensions(), numRows: open.size() }
+/** `load` follows whatever the file says, without a word: the file is checked before. */
+function load({ path, shape }: { path: string; shape: UsearchShape }): void {
+  checkUsearchFile(path, shape)
+  opened().load(path)
 }
 
 function opened(): Index {

@@ -4,7 +4,7 @@ import { HnswIndex } from './hnsw-index.ts'
 import { indexKind } from './index-rows.ts'
 import type { ModelState } from './model.ts'
 import type { IndexKind, NeighborIndex } from './neighbor-index.ts'
-import { loadModel, saveModel } from './save.ts'
+import { restoredModel, saveModel } from './save.ts'
 
 /** An empty index. */
 export function neighborIndex(kind: IndexKind, metric: Metric, columns: number): NeighborIndex {
@@ -22,7 +22,7 @@ export async function restoreIndex(state: ModelState): Promise<NeighborIndex> {
 
 /** Loads an index from the folder that `saveModel` wrote, with all checksums checked. */
 export async function loadIndex(folder: string): Promise<NeighborIndex> {
-  return restoreIndex(await loadModel(folder, indexKind))
+  return restoredModel(folder, indexKind, restoreIndex)
 }
 
 /** Saves an index as a folder. */

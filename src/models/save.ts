@@ -1,33 +1,30 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { copyFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { makeVector, Table, tableFromIPC, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
+import { constants } from 'node:fs'
+import { copyFile, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import {
+  makeVector,
+  Table,
+  tableFromIPC,
+  tableToIPC,
+  Utf8,
+  type Vector,
+  vectorFromArray,
+} from 'apache-arrow'
 import { DataError } from '../errors.ts'
-import type { Json, ModelState, StateArray } from './model.ts'
+import { pathInside } from '../path-inside.ts'
+import {
+  type ArrayEntry,
+  arrayLength,
+  checkedManifest,
+  type FileEntry,
+  type Manifest,
+  modelLimits,
+} from './manifest.ts'
+import type { ModelState, StateArray } from './model.ts'
 
 const manifestName = 'model.json'
 const formatVersion = 1
-
-interface FileEntry {
-  readonly file: string
-  readonly sha256: string
-}
-
-interface ArrayEntry extends FileEntry {
-  readonly type: string
-  readonly shape: readonly number[]
-}
-
-interface Manifest {
-  readonly format: 'millrace-model'
-  readonly formatVersion: number
-  readonly kind: string
-  readonly version: number
-  readonly rowsSeen: number
-  readonly parameters: Readonly<Record<string, Json>>
-  readonly arrays: Readonly<Record<string, ArrayEntry>>
-  readonly files: Readonly<Record<string, FileEntry>>
-}
 
 /**
  * Writes a model as a folder: `model.json` (kind, version, parameters, rows seen, checksums), an
@@ -57,7 +54,8 @@ export async function saveModel(folder: string, state: ModelState): Promise<void
 }
 
 /**
- * Reads a model of `kind` from a folder, and checks every checksum, shape and type.
+ * Reads a model of `kind` from a folder, and checks every checksum, shape and type. Reads nothing outside of
+ * the folder, and nothing larger than its files.
  *
  * @throws {DataError} if the folder is no model, of another kind or format version, or damaged
  */
@@ -71,12 +69,34 @@ export async function loadModel(folder: string, kind: string): Promise<ModelStat
   for (const [name, entry] of Object.entries(manifest.arrays))
     arrays[name] = readArray(folder, name, entry, await readChecked(folder, entry))
   const files: Record<string, string> = {}
-  for (const [name, entry] of Object.entries(manifest.files)) {
-    await readChecked(folder, entry)
-    files[name] = join(folder, basename(entry.file))
-  }
+  for (const [name, entry] of Object.entries(manifest.files))
+    files[name] = await checkedFile(folder, entry)
   const { version, parameters, rowsSeen } = manifest
   return { kind, version, parameters, arrays, rowsSeen, files, origin: folder }
+}
+
+/**
+ * Makes a model of what {@link loadModel} reads.
+ *
+ * @throws {DataError} if what was saved does not make one, though its checksums are right
+ */
+export async function restoredModel<M>(
+  folder: string,
+  kind: string,
+  make: (state: ModelState) => M | Promise<M>,
+): Promise<M> {
+  const state = await loadModel(folder, kind)
+  try {
+    return await make(state)
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new DataError(
+      `Expected a \`${kind}\` in the model folder, got one that does not fit: ${reason}`,
+      { url: folder },
+      { cause },
+    )
+  }
 }
 
 async function writeFolder(folder: string, state: ModelState): Promise<void> {
@@ -111,20 +131,27 @@ async function writeFolder(folder: string, state: ModelState): Promise<void> {
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
-  const text = await readOrFail(folder, manifestName)
-  let signed: (Manifest & { readonly sha256?: string }) | null
+  const text = await inFile(folder, manifestName, async (file) => {
+    const { size } = await file.stat()
+    if (size <= modelLimits.manifestBytes) return file.readFile('utf8')
+    throw new DataError(
+      `Expected \`${manifestName}\` of at most ${String(modelLimits.manifestBytes)} bytes, got ${String(size)}`,
+      { url: folder },
+    )
+  })
+  let signed: (Readonly<Record<string, unknown>> & { readonly sha256?: string }) | null
   try {
-    signed = JSON.parse(text.toString('utf8')) as typeof signed
+    signed = JSON.parse(text) as typeof signed
   } catch (cause) {
     throw new DataError(`Expected JSON in \`${manifestName}\``, { url: folder }, { cause })
   }
-  if (signed?.format !== 'millrace-model')
+  if (signed?.['format'] !== 'millrace-model')
     throw new DataError(`Expected a model in \`${manifestName}\`, got another kind of JSON`, {
       url: folder,
     })
-  if (signed.formatVersion !== formatVersion)
+  if (signed['formatVersion'] !== formatVersion)
     throw new DataError(
-      `Expected model format version ${String(formatVersion)}, got ${String(signed.formatVersion)}`,
+      `Expected model format version ${String(formatVersion)}, got ${String(signed['formatVersion'])}`,
       { url: folder },
     )
   const { sha256: checksum, ...manifest } = signed
@@ -132,39 +159,78 @@ async function readManifest(folder: string): Promise<Manifest> {
     throw new DataError(`Expected \`${manifestName}\` as it was saved, got another checksum`, {
       url: folder,
     })
-  return manifest
+  return checkedManifest(manifest, folder)
 }
 
 function readArray(folder: string, name: string, entry: ArrayEntry, bytes: Buffer): StateArray {
-  const vector = tableFromIPC(bytes).getChild('values')
-  const size = entry.shape.reduce((a, b) => a * b, 1)
-  if (!vector || vector.length !== size || String(vector.type) !== entry.type)
+  const length = arrayLength(entry, bytes.length, folder)
+  const vector = columnOf(bytes, entry.file, folder)
+  if (vector?.length !== length || String(vector.type) !== entry.type || vector.nullCount > 0)
     throw new DataError(
-      `Expected ${String(size)} values of ${entry.type} in \`${entry.file}\`, got ${String(vector?.length)} of ${String(vector?.type)}`,
+      `Expected ${String(length)} values of ${entry.type} in \`${entry.file}\`, got ${String(vector?.length)} of ${String(vector?.type)}`,
       { url: folder },
     )
   if (entry.type === 'Utf8')
     return { shape: entry.shape, values: [...vector].map((text: unknown) => String(text)) }
   const values = vector.toArray() as StateArray['values']
-  return { shape: entry.shape, values: values.slice() }
+  if (values.length === length) return { shape: entry.shape, values: values.slice() }
+  throw new DataError(
+    `Expected ${String(length)} values in \`${name}\`, got ${String(values.length)}`,
+    { url: folder },
+  )
+}
+
+function columnOf(bytes: Buffer, file: string, folder: string): Vector | null {
+  try {
+    return tableFromIPC(bytes).getChild('values')
+  } catch (cause) {
+    throw new DataError(`Expected \`${file}\` to be an Arrow file`, { url: folder }, { cause })
+  }
 }
 
 async function readChecked(folder: string, { file, sha256: checksum }: FileEntry): Promise<Buffer> {
-  const bytes = await readOrFail(folder, basename(file))
+  const bytes = await inFile(folder, file, (open) => open.readFile())
   if (sha256(bytes) === checksum) return bytes
   throw new DataError(`Expected \`${file}\` as it was saved, got another checksum`, { url: folder })
 }
 
-async function readOrFail(folder: string, file: string): Promise<Buffer> {
+/** The path of a file whose checksum is right. */
+async function checkedFile(folder: string, { file, sha256: checksum }: FileEntry): Promise<string> {
+  const hash = createHash('sha256')
+  await inFile(folder, file, async (open) => {
+    for await (const chunk of open.createReadStream({ autoClose: false }))
+      hash.update(chunk as Buffer)
+  })
+  if (hash.digest('hex') === checksum) return join(folder, file)
+  throw new DataError(`Expected \`${file}\` as it was saved, got another checksum`, { url: folder })
+}
+
+/** Opens a file of the folder: no link that leads out of it, and nothing that has no end (a pipe, a device). */
+async function inFile<T>(
+  folder: string,
+  name: string,
+  read: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  let file: FileHandle | undefined
   try {
-    return await readFile(join(folder, file))
+    const path = await pathInside(folder, name)
+    if (path === undefined)
+      throw new DataError(`Expected \`${name}\` in the model folder, got a link out of it`, {
+        url: folder,
+      })
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    if ((await file.stat()).isFile()) return await read(file)
+    throw new DataError(`Expected \`${name}\` to be a file`, { url: folder })
   } catch (cause) {
-    throw new DataError(`Expected a model folder with \`${file}\``, { url: folder }, { cause })
+    if (cause instanceof DataError) throw cause
+    throw new DataError(`Expected a model folder with \`${name}\``, { url: folder }, { cause })
+  } finally {
+    await file?.close()
   }
 }
 
 /** Over the manifest as compact JSON, so that its layout does not count. */
-function manifestChecksum(manifest: Manifest): string {
+function manifestChecksum(manifest: object): string {
   return sha256(JSON.stringify(manifest))
 }
 
