@@ -22,7 +22,8 @@ export interface DecodeOptions {
    */
   readonly background?: string
   /**
-   * Most pixels of a picture; a larger one is not decoded.
+   * Most pixels of a picture, at 4 bytes each; a larger one is not decoded. Those of AVIF count as 8 bytes, those
+   * of more or deeper channels as what they take.
    *
    * @default 100_000_000
    */
@@ -46,7 +47,9 @@ const names = ['pixels', 'width', 'height', 'channels']
  * - Animations and files of several pages: the first picture.
  * - Nulls: a row without a picture is at fault.
  * - Faults (`onError`): `MISSING`, `EMPTY`, `FORMAT`, `DAMAGED` (also cut files), `TOO_LARGE`.
- * - Concurrency: see {@link rowTask}; a row in work holds at most 4 bytes per pixel.
+ * - Concurrency: see {@link rowTask}. A row in work holds up to 8 bytes per pixel of the limit, of an interlaced PNG
+ *   or AVIF picture 10.
+ * - No other format is read, whatever the file says: in this process sharp loads no SVG or PDF from here on.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {DataError} on the stream, if a picture does not decode and `onError` is 'fail'

@@ -1,4 +1,4 @@
-import sharp from 'sharp'
+import sharp, { type Metadata } from 'sharp'
 import { type Colour, overBackground } from '../kernels/compose.ts'
 import { pictureFormat } from '../pictures/picture-format.ts'
 import { bytesIn, RowError, type Task } from './task.ts'
@@ -13,8 +13,21 @@ export interface DecodeTaskOptions extends Readonly<Record<string, unknown>> {
   readonly limitPixels: number
 }
 
+/** What reads the formats of `pictureFormat` in libvips. */
+const readers = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
+  (name) => `VipsForeignLoad${name}Buffer`,
+)
+
+const sampleBytes: Readonly<Record<string, number>> = {
+  ...{ uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4, double: 8 },
+  ...{ complex: 8, dpcomplex: 16 },
+}
+
 /** Decodes a picture to 8-bit RGB. */
 export function start({ column, background, limitPixels }: DecodeTaskOptions): Task {
+  // SVG and PDF may name other files, and a library of the system's own may know a hundred formats more.
+  sharp.block({ operation: ['VipsForeignLoad'] })
+  sharp.unblock({ operation: readers })
   return {
     async run(row) {
       const bytes = bytesIn(row, column)
@@ -26,21 +39,38 @@ export function start({ column, background, limitPixels }: DecodeTaskOptions): T
         limitInputPixels: false,
         autoOrient: true,
       })
-      const { channels, width: stored, height: lines } = await whole(format, image.metadata())
-      if (stored * lines > limitPixels)
-        throw new RowError(
-          'TOO_LARGE',
-          `Expected at most ${String(limitPixels)} pixels, got ${String(stored)} × ${String(lines)}`,
-        )
+      const metadata = await whole(format, image.metadata())
+      checkSize(metadata, limitPixels)
       const { data, info } = await whole(
         format,
         image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true }),
       )
       const { width, height } = info
+      if (info.channels !== 3 && info.channels !== 4)
+        throw new RowError(
+          'FORMAT',
+          `Expected red, green and blue, got ${String(metadata.channels)} channels`,
+        )
       const rgb = info.channels === 4 ? overBackground(data, background) : data
-      return { pixels: { data: rgb, width, height }, width, height, channels }
+      return { pixels: { data: rgb, width, height }, width, height, channels: metadata.channels }
     },
   }
+}
+
+/** The limit is on bytes, so that a picture of deep or many channels does not take more than others. */
+function checkSize(
+  { width, height, channels, depth, format }: Metadata,
+  limitPixels: number,
+): void {
+  // AVIF is held twice while it is decoded.
+  const least = format === 'heif' ? 8 : 4
+  const pixelBytes = Math.max(least, channels * (sampleBytes[depth] ?? 16))
+  if (width * height * pixelBytes <= 4 * limitPixels) return
+  const [each, deep] = pixelBytes > 4 ? [' of 4 bytes', ` of ${String(pixelBytes)}`] : ['', '']
+  throw new RowError(
+    'TOO_LARGE',
+    `Expected at most ${String(limitPixels)} pixels${each}, got ${String(width)} × ${String(height)}${deep}`,
+  )
 }
 
 function checkedFormat(bytes: Uint8Array): string {

@@ -42,6 +42,39 @@ const twoColours = () =>
     },
   ])
 
+/** 100 × 50 in 5 channels of 8 bits, as sharp does not write it. */
+function manyChannels(): Buffer {
+  const [entries, end] = [11, 8 + 2 + 12 * 11 + 4]
+  const bytes = Buffer.alloc(end + 10 + 5 * 5000, 8)
+  bytes.write('II*\0')
+  bytes.writeUInt32LE(8, 4)
+  bytes.writeUInt16LE(entries, 8)
+  bytes.writeUInt32LE(0, end - 4)
+  // Width, height, bits (5 numbers after the tags), no compression, RGB, where the rows are, channels, rows and bytes.
+  const tags = [
+    [256, 1, 100],
+    [257, 1, 50],
+    [258, 5, end],
+    [259, 1, 1],
+    [262, 1, 2],
+    [273, 1, end + 10],
+    [277, 1, 5],
+    [278, 1, 50],
+    [279, 1, 5 * 5000],
+    [284, 1, 1],
+    [338, 1, 0],
+  ] as const
+  for (const [i, [tag, count, value]] of tags.entries()) {
+    const at = 10 + 12 * i
+    bytes.writeUInt16LE(tag, at)
+    bytes.writeUInt16LE(3, at + 2)
+    bytes.writeUInt32LE(count, at + 4)
+    bytes.writeUInt32LE(value, at + 8)
+  }
+  for (let i = 0; i < 5; i++) bytes.writeUInt16LE(8, end + 2 * i)
+  return bytes
+}
+
 describe('decode', () => {
   const formats = [
     { name: 'PNG', encode: () => plain(6, 4).png(), channels: 3, tolerance: 0 },
@@ -201,6 +234,37 @@ describe('decode', () => {
     expect((await flow(4_999)).rejects).toMatchObject([
       { code: 'TOO_LARGE', message: 'Expected at most 4999 pixels, got 100 × 50' },
     ])
+  })
+
+  const deep = [
+    {
+      name: '16-bit PNG',
+      encode: () => noise(100, 50).toColourspace('rgb16').png(),
+      message: 'Expected at most 5000 pixels of 4 bytes, got 100 × 50 of 6',
+    },
+    {
+      name: 'AVIF',
+      encode: () => noise(100, 50).avif(),
+      message: 'Expected at most 5000 pixels of 4 bytes, got 100 × 50 of 8',
+    },
+    {
+      name: 'TIFF of many channels',
+      encode: () => ({ toBuffer: manyChannels }),
+      message: 'Expected at most 5000 pixels of 4 bytes, got 100 × 50 of 5',
+    },
+  ]
+  it.each(deep)('counts the bytes of a $name', async ({ encode, message }) => {
+    const image = await encode().toBuffer()
+    const flow = flowOf(pictureBatches({ x: image }))
+    const { rejects } = await gather(flow.pipe(decode({ limitPixels: 5000, onError: 'reject' })))
+    expect(rejects).toMatchObject([{ code: 'TOO_LARGE', message }])
+  })
+
+  it('refuses channels that are no colours', async () => {
+    const flow = flowOf(pictureBatches({ x: manyChannels() })).pipe(decode({ onError: 'reject' }))
+    const { rejects } = await gather(flow)
+    const message = 'Expected red, green and blue, got 5 channels'
+    expect(rejects).toMatchObject([{ code: 'FORMAT', message }])
   })
 
   it('stops a bomb: few bytes that announce very many pixels', async () => {
