@@ -53,12 +53,13 @@ export class Spill {
     const bytes = isBatch ? tableToIPC(new Table([value])) : serialize(value)
     const file = (this.#last ??= await this.#create())
     const at = file.length
+    // Counted before it is written, or a value read meanwhile may take the file along.
+    file.wanted++
     for (let done = 0; done < bytes.length;) {
       const left = bytes.length - done
       done += (await file.handle.write(bytes, done, left, at + done)).bytesWritten
     }
     file.length += bytes.length
-    file.wanted++
     if (file.length >= this.#fileBytes) this.#last = undefined
     const schema = isBatch ? value.schema : undefined
     return { bytes: bytes.length, file, at, schema }
