@@ -1,5 +1,5 @@
-import type { PictureSize } from '../pictures/pixels.ts'
-import { type OpenModel, openModel, type PictureModel } from './onnx-session.ts'
+import type { Pixels, PictureSize } from '../pictures/pixels.ts'
+import { type ModelValue, type OpenModel, openModel, type PictureModel } from './onnx-session.ts'
 import { pixelsIn, RowError, type Task, type TaskValue } from './task.ts'
 
 /** Options of this task. */
@@ -17,7 +17,7 @@ export function start({ model }: InferTaskOptions): Task {
       opened ??= { size: pixels, session: openModel(model, pixels) }
       const session = await opened.session
       const columns: Record<string, TaskValue> = {}
-      for (const { column, values } of await session.run(pixels)) {
+      for (const { column, values } of await ran(session, pixels)) {
         if (!values.every(Number.isFinite))
           throw new RowError(
             'MODEL',
@@ -33,5 +33,15 @@ export function start({ model }: InferTaskOptions): Task {
         () => undefined,
       )
     },
+  }
+}
+
+/** A model may refuse a picture at run time, for instance with an index that its values lead to. */
+async function ran(session: OpenModel, pixels: Pixels): Promise<readonly ModelValue[]> {
+  try {
+    return await session.run(pixels)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new RowError('MODEL', `Expected the model to run, got ${reason}`)
   }
 }

@@ -13,8 +13,8 @@ import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
 import { bundledModel, modelHash } from '../../src/pictures/onnx-model.ts'
 import { tensorShape, tensorValues } from '../../src/batch/tensor.ts'
-import { gather, noise, pictureBatches } from '../helpers/pictures.ts'
-import { tinyModel } from '../helpers/tiny-model.ts'
+import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
+import { tinyModel, whiteRefusingModel } from '../helpers/tiny-model.ts'
 
 const inner =
   'StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/MobilenetV2/expanded_conv_15/add'
@@ -198,6 +198,24 @@ describe('infer', () => {
     expect(batches).toEqual([])
     expect(rejects).toHaveLength(5)
     expect(rejects[0]).toMatchObject({ id: 'p0', operator: 'infer', code: 'MODEL' })
+  })
+
+  it('rejects a picture at which the run of the model fails, and no other', async () => {
+    const model = await saved('white.onnx', whiteRefusingModel(['N', 3, 4, 4]))
+    const white = await plain(4, 4, [255, 255, 255]).png().toBuffer()
+    const rows = pictureBatches({ ...images, white, last: images['p0'] ?? null })
+    const flow = flowOf(rows).pipe(decode(), resize({ width: 4, height: 4 }))
+    const { batches, rejects } = await gather(flow.pipe(infer({ model, onError: 'reject' })))
+    expect(values(batches, 'id')).toEqual(['p0', 'p1', 'p2', 'p3', 'p4', 'last'])
+    expect(rejects.map(({ message, ...reject }) => [reject, message])).toEqual([
+      [
+        { id: 'white', operator: 'infer', code: 'MODEL', attempt: 1 },
+        expect.stringMatching(/^Expected the model to run, got .*Gather/),
+      ],
+    ])
+    await expect(gather(flow.pipe(infer({ model })))).rejects.toThrow(
+      /^Expected the model to run, .*\(infer of `white`\)/s,
+    )
   })
 
   it('refuses bad options at the call', () => {
