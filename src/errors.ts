@@ -1,5 +1,6 @@
 /** Codes are stable: callers switch on them, messages may change. */
-export type ErrorCode = 'OPTION' | 'SCHEMA' | 'DATA' | 'CONNECTOR' | 'OVERRUN' | 'REJECTS'
+export type ErrorCode =
+  'OPTION' | 'SCHEMA' | 'DATA' | 'CONNECTOR' | 'OVERRUN' | 'REJECTS' | 'WORKER'
 
 /** Base of every error this library throws. Classes are cut by what the caller does next. */
 export abstract class FlowError extends Error {
@@ -60,6 +61,11 @@ export class RejectLimitError extends FlowError {
   readonly code = 'REJECTS'
 }
 
+/** A worker thread died, of a crash or for want of memory. Nothing was published: the caller runs again, or resumes. */
+export class WorkerError extends FlowError {
+  readonly code = 'WORKER'
+}
+
 /** An error as it crosses between threads. */
 export interface PlainError {
   /** Class name. */
@@ -79,6 +85,7 @@ const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
   DataError,
   OverrunError,
   RejectLimitError,
+  WorkerError,
 }
 
 /** Makes `error` fit to be posted to another thread. */

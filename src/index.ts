@@ -30,6 +30,7 @@ export {
   OverrunError,
   RejectLimitError,
   SchemaError,
+  WorkerError,
 } from './errors.ts'
 
 export {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parentPort, Worker } from 'node:worker_threads'
 import type { Transferable } from 'node:worker_threads'
-import { fromPlainError, type PlainError, toPlainError } from './errors.ts'
+import { fromPlainError, type PlainError, toPlainError, WorkerError } from './errors.ts'
 
 /** What a worker thread answers: each method takes one message and returns one. */
 export type Methods = Readonly<Record<string, (message: never) => unknown>>
@@ -35,7 +35,7 @@ export class Transfer<V> {
 }
 
 /**
- * A worker thread that answers calls. It starts with the first call, answers in
+ * A worker thread that answers calls. If it dies, the open calls fail with a {@link WorkerError}. It starts with the first call, answers in
  * the order in which its work ends, and keeps the process alive only while a call is open.
  *
  * Stopping is by message: onnxruntime aborts the process when a thread is
@@ -100,13 +100,11 @@ export class WorkerThread<M extends Methods> {
       else call?.resolve(reply.value)
     })
     this.#exited = new Promise((resolve) => {
-      worker.on('error', (error) => {
-        this.#fail(error)
+      worker.on('error', (cause) => {
+        this.#died(worker, `one that failed: ${cause.message}`, cause)
       })
       worker.on('exit', (code) => {
-        this.#fail(
-          new Error(`Expected a running worker, got one that ended with code ${String(code)}`),
-        )
+        this.#died(worker, `one that ended with code ${String(code)}`)
         resolve()
       })
     })
@@ -114,8 +112,13 @@ export class WorkerThread<M extends Methods> {
   }
 
   /** A thread that died answers nothing more; the next call starts a new one. */
-  #fail(error: unknown): void {
+  #died(worker: Worker, got: string, cause?: unknown): void {
+    if (worker !== this.#worker) return
     this.#worker = undefined
+    const name = basename(this.#file, '.js')
+    const error = new WorkerError(`Expected worker thread \`${name}\` to answer, got ${got}`, {
+      cause,
+    })
     for (const { reject } of this.#open.values()) reject(error)
     this.#open.clear()
   }

@@ -2,6 +2,7 @@ import type { Field, RecordBatch, Schema } from 'apache-arrow'
 import { column } from '../batch/batch.ts'
 import { Control } from '../flow/control.ts'
 import { Deferred } from '../flow/deferred.ts'
+import { WorkerError } from '../errors.ts'
 import { valueAt } from './row-values.ts'
 import { TaskPool } from './task-pool.ts'
 import type { TaskValue } from './task.ts'
@@ -19,6 +20,8 @@ export interface OpenBatch {
 
 /** What a line of rows does with them. */
 export interface LinePlan {
+  /** Names of the operators. */
+  readonly names: readonly string[]
   /** Tasks, in order. */
   readonly tasks: readonly TaskSpec[]
   /** Columns of the input that the tasks read. */
@@ -45,7 +48,7 @@ export class RowLine {
   #pulling = false
   #ended = false
   #failure: { readonly cause: unknown } | undefined
-  #crash: { readonly cause: unknown } | undefined
+  #crash: { readonly cause: unknown; readonly ids: string[] } | undefined
   #bell = new Deferred()
 
   constructor(input: AsyncIterable<RecordBatch | Control>, plan: LinePlan) {
@@ -63,7 +66,7 @@ export class RowLine {
     try {
       while (!signal.aborted) {
         this.#fill()
-        if (this.#crash) throw this.#crash.cause
+        if (this.#crash) throw this.#crashed(this.#crash)
         const [first] = this.#open
         if (first && isDone(first)) yield this.#open.shift() as OpenBatch | Control
         else if (first || !this.#ended) await this.#change()
@@ -131,10 +134,20 @@ export class RowLine {
           input[field.name] = valueAt(field, column(batch, field.name), row)
       outcomes[row] = await pool.run(input)
     } catch (cause) {
-      this.#crash = { cause }
+      this.#crash ??= { cause, ids: [] }
+      if (cause === this.#crash.cause) this.#crash.ids.push(String(column(batch, 'id').get(row)))
     }
     this.#fill()
     this.#bell.resolve()
+  }
+
+  /** A thread that dies takes all rows along that are in work there: one of them may be the reason. */
+  #crashed({ cause, ids }: { cause: unknown; ids: readonly string[] }): unknown {
+    if (!(cause instanceof WorkerError)) return cause
+    const rows = ids.map((id) => `\`${id}\``).join(' or ')
+    return new WorkerError(`${cause.message} (${this.#plan.names.join(', ')} of ${rows})`, {
+      cause,
+    })
   }
 }
 

@@ -104,6 +104,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
   const specs = chain.stages.map(({ spec }) => spec)
   const reads = columnsRead(specs)
   const line = new RowLine(chain.source.pull(wanting(context, reads)), {
+    names: specs.map(({ name }) => name),
     tasks: specs.map(({ task, options }) => ({ module: task, options })),
     reads,
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),

@@ -3,7 +3,7 @@ import { lastValueFrom, map, take, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { batchOf, int32Column, textColumn } from '../../../src/batch/batch.ts'
 import { Barrier, Control } from '../../../src/flow/control.ts'
-import { DataError, SchemaError } from '../../../src/errors.ts'
+import { DataError, SchemaError, WorkerError } from '../../../src/errors.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { type OnError, rowTask, TaskFlow } from '../../../src/tasks/row-tasks.ts'
 import { heavy, requireField } from '../../../src/batch/schema.ts'
@@ -15,7 +15,14 @@ const task = new URL('../../fixtures/tasks/double-task.js', import.meta.url).hre
 /** An operator over the fixture's task: adds `column` with 2n. */
 function double(
   column: string,
-  options: { badEvery?: number; crashAt?: number; onError?: OnError; weighs?: boolean } = {},
+  options: {
+    badEvery?: number
+    crashAt?: number
+    exitAt?: number
+    fillAt?: number
+    onError?: OnError
+    weighs?: boolean
+  } = {},
 ) {
   const { onError = 'fail', weighs = false, ...rest } = options
   const field = new Field(column, new Float64(), true)
@@ -128,6 +135,15 @@ describe('rowTask', () => {
   it('fails on a bug in a task, whatever onError says', async () => {
     const flow = flowOf(numbers(12, 3)).pipe(double('a', { crashAt: 5, onError: 'reject' }))
     await expect(gather(flow)).rejects.toThrow('crash at 5')
+  })
+
+  it('names the operators and the rows when a thread dies', async () => {
+    const flow = flowOf(numbers(12, 3)).pipe(double('a'), double('b', { exitAt: 8 }))
+    const failing = gather(flow, { threads: 1 })
+    await expect(failing).rejects.toThrow(WorkerError)
+    await expect(failing).rejects.toThrow(
+      /^Expected worker thread `task-worker` to answer, got one that ended with code 3 \(double_a, double_b of .*`row 8`/,
+    )
   })
 
   it('sends heavy columns back only where they are wanted', async () => {
