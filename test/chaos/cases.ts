@@ -1,0 +1,129 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { vectorRows } from './inputs.ts'
+
+/** A run that is killed and compared with one that is not. */
+export interface Case {
+  readonly name: string
+  /** The command that reads `inputs` and writes everything under `out`. */
+  readonly args: (inputs: string, out: string) => readonly string[]
+  /** Ids of all rows of the inputs. */
+  readonly ids: (inputs: string) => readonly string[]
+  /** Files, or folders of parts, with one row for each item that is no reject. */
+  readonly tables: readonly string[]
+  /** The file, or folder of parts, with one row for each reject. */
+  readonly rejects: string | undefined
+  /**
+   * What is the same as in a run that is not killed: every `byte`, or the rows in their order (as parts are
+   * cut where the checkpoints come), or the `set` of rows (as flows merge in the order in which rows arrive).
+   */
+  readonly same: 'bytes' | 'rows' | 'set'
+}
+
+const pipeline = fileURLToPath(new URL('./pipeline.ts', import.meta.url))
+const sinkTables: Readonly<Record<string, readonly string[]>> = {
+  parquet: ['items.parquet'],
+  jsonl: ['items.jsonl'],
+  parts: ['parts'],
+  both: ['items.parquet', 'lines.jsonl'],
+  spilled: ['items.parquet', 'lines.jsonl'],
+  groups: ['items.parquet'],
+}
+
+/** Sources, chains and sinks of `pipeline.ts` that are tried together. */
+const pipelines = [
+  ...['files plain parquet', 'files fit both', 'files online jsonl', 'files duplicates groups'],
+  ...['parquet plain jsonl', 'parquet fit parquet', 'parquet online both', 'rows plain both'],
+  ...['rows fit jsonl', 'rows online parquet', 'rows plain spilled', 'rows online spilled'],
+  ...['concat plain parquet', 'concat fit parquet', 'concat online jsonl'],
+  ...['merge plain parquet', 'merge plain both', 'unbounded plain parts', 'unbounded online parts'],
+] as const
+
+type Pipeline = (typeof pipelines)[number]
+type Workflow = 'report' | 'fit' | 'score'
+
+/** Name of a case. */
+export type CaseName = Pipeline | Workflow
+
+/** Every case, by name. */
+export const cases: Readonly<Record<CaseName, Case>> = {
+  ...(Object.fromEntries(pipelines.map((name) => [name, pipelineCase(name)])) as Readonly<
+    Record<Pipeline, Case>
+  >),
+  report: {
+    ...workflow('report', (out) => ['--out', join(out, 'report')]),
+    tables: ['report/items.parquet', 'report/embeddings.parquet'],
+    rejects: 'report/rejects.parquet',
+  },
+  fit: workflow('fit', (out) => ['--out', join(out, 'models')]),
+  score: {
+    ...workflow('score', (out, inputs) => [
+      ...['--models', join(inputs, 'models'), '--out', join(out, 'scores.parquet')],
+    ]),
+    tables: ['scores.parquet'],
+  },
+}
+
+/** The arguments that fit the models which the case `score` reads. */
+export function fitForScore(inputs: string): readonly string[] {
+  return workflow('fit', () => ['--out', join(inputs, 'models')]).args(inputs, '')
+}
+
+function pipelineCase(name: Pipeline): Case {
+  const [source, chain, sink] = name.split(' ') as [string, string, string]
+  const unbounded = source === 'unbounded'
+  const rejects = unbounded ? 'rejects' : 'rejects.parquet'
+  return {
+    name,
+    args: (inputs, out) => [
+      ...['run', pipeline, source, chain, sink, inputs, out, '--json', '--quiet'],
+      ...['--rejects', join(out, rejects)],
+    ],
+    ids: (inputs) => idsOf(source, inputs),
+    tables: sinkTables[sink] ?? [],
+    rejects,
+    same: unbounded ? 'rows' : source === 'merge' ? 'set' : 'bytes',
+  }
+}
+
+function workflow(
+  name: Workflow,
+  options: (out: string, inputs: string) => readonly string[],
+): Case {
+  return {
+    name,
+    args: (inputs, out) => [
+      ...[name, join(inputs, 'pictures'), '--model', join(inputs, 'tiny.onnx')],
+      ...['--json', '--quiet', ...options(out, inputs)],
+    ],
+    ids: (inputs) => idsOf('files', inputs),
+    tables: [],
+    rejects: undefined,
+    same: 'bytes',
+  }
+}
+
+function idsOf(source: string, inputs: string): readonly string[] {
+  switch (source) {
+    case 'files':
+      return picturesIn(join(inputs, 'pictures'))
+    case 'parquet':
+      return numbered('a', vectorRows)
+    case 'rows':
+    case 'unbounded':
+      return numbered('r', 100)
+    default:
+      return [...numbered('a', vectorRows), ...numbered('b', vectorRows)]
+  }
+}
+
+function picturesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  )
+}
+
+function numbered(prefix: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${String(i)}`)
+}

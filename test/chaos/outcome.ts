@@ -1,0 +1,162 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Row } from '../helpers/batches.ts'
+import { filesUnder, rowsOf } from '../helpers/workflows.ts'
+import type { Case } from './cases.ts'
+
+/** What a run left in its folder of outputs. */
+export interface Outcome {
+  /** Content of every file, hidden ones too, without times. */
+  readonly files: ReadonlyMap<string, string>
+  /** Rows of each table, and of the rejects. */
+  readonly tables: ReadonlyMap<string, readonly Row[]>
+}
+
+/** What checking a run found. */
+export interface Finding {
+  /** Rows that were looked at. */
+  readonly rows: number
+  /** Rows of the input that are neither in a table nor among the rejects. */
+  readonly lost: number
+  /** Rows that are there more than once. */
+  readonly doubled: number
+  /** What else is not as it should be, in words. */
+  readonly differences: readonly string[]
+}
+
+/** Reads what is in `out`. */
+export async function outcomeOf({ tables, rejects }: Case, out: string): Promise<Outcome> {
+  const files = new Map(filesUnder(out).map((name) => [name, timeless(name, join(out, name))]))
+  const rows = new Map<string, readonly Row[]>()
+  for (const name of rejects === undefined ? tables : [...tables, rejects])
+    rows.set(name, await rowsAt(join(out, name)))
+  return { files, tables: rows }
+}
+
+/** Compares what a killed and resumed run left with the ids of its input and with a run that was not killed. */
+export function compare(
+  { tables, rejects, same }: Case,
+  ids: readonly string[],
+  { found, reference }: { readonly found: Outcome; readonly reference: Outcome },
+): Finding {
+  const rejected = rejects === undefined ? [] : (found.tables.get(rejects) ?? [])
+  const counted = tables.map((name) => count(ids, [...(found.tables.get(name) ?? []), ...rejected]))
+  const differences =
+    same === 'bytes'
+      ? differentFiles(found.files, reference.files)
+      : [...reference.tables].flatMap(([name, rows]) =>
+          differentRows(name, { found: found.tables.get(name) ?? [], rows, same }),
+        )
+  return {
+    rows: counted.reduce((sum, { rows }) => sum + rows, 0),
+    lost: counted.reduce((sum, { lost }) => sum + lost, 0),
+    doubled: counted.reduce((sum, { doubled }) => sum + doubled, 0),
+    differences: [...differences, ...leftovers(found.files)],
+  }
+}
+
+/**
+ * What of a run that was killed can be seen, and is not as it is in the end: a file under its final name
+ * is whole, and a folder of parts is a beginning of the rows.
+ */
+export function seenTooEarly(
+  { same }: Case,
+  { found, reference }: { readonly found: Outcome; readonly reference: Outcome },
+): readonly string[] {
+  if (same === 'bytes') {
+    const tops = new Set([...found.files.keys()].map((name) => name.split('/')[0] ?? ''))
+    const visible = [...tops].filter((top) => !isTemporary(top))
+    return visible.flatMap((top) =>
+      differentFiles(under(found.files, top), under(reference.files, top)),
+    )
+  }
+  return [...reference.tables].flatMap(([name, rows]) => {
+    const seen = found.tables.get(name) ?? []
+    return seen.length === 0
+      ? []
+      : differentRows(name, { found: seen, rows: rows.slice(0, seen.length), same })
+  })
+}
+
+function count(ids: readonly string[], rows: readonly Row[]) {
+  const times = new Map(ids.map((id) => [id, 0]))
+  let strange = 0
+  for (const { id } of rows) {
+    const before = times.get(String(id))
+    if (before === undefined) strange++
+    else times.set(String(id), before + 1)
+  }
+  const counts = [...times.values()]
+  const lost = counts.filter((n) => n === 0).length
+  const doubled = counts.filter((n) => n > 1).length + strange
+  return { rows: rows.length, lost, doubled }
+}
+
+function differentFiles(
+  found: ReadonlyMap<string, string>,
+  reference: ReadonlyMap<string, string>,
+): readonly string[] {
+  const names = new Set([...found.keys(), ...reference.keys()])
+  return [...names].sort().flatMap((name) => {
+    const got = found.get(name)
+    if (got === undefined) return [`${name} is missing`]
+    if (!reference.has(name)) return [`${name} should not be there`]
+    return got === reference.get(name) ? [] : [`${name} has other bytes`]
+  })
+}
+
+interface Comparison {
+  readonly found: readonly Row[]
+  readonly rows: readonly Row[]
+  readonly same: Case['same']
+}
+
+function differentRows(name: string, { found, rows, same }: Comparison): readonly string[] {
+  const [got, wanted] = [found, rows].map((list) => list.map((row) => JSON.stringify(row, plainly)))
+  const [a, b] = same === 'set' ? [got?.toSorted(), wanted?.toSorted()] : [got, wanted]
+  if (a?.length !== b?.length)
+    return [`${name} has ${String(a?.length)} rows, not ${String(b?.length)}`]
+  const at = a?.findIndex((row, i) => row !== b?.[i]) ?? -1
+  return at < 0 ? [] : [`row ${String(at)} of ${name} is ${a?.[at] ?? ''}, not ${b?.[at] ?? ''}`]
+}
+
+function plainly(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+function leftovers(files: ReadonlyMap<string, string>): readonly string[] {
+  return [...files.keys()].filter(isTemporary).map((name) => `${name} was left behind`)
+}
+
+function isTemporary(name: string): boolean {
+  return name.startsWith('.') || name.includes('.tmp') || name.includes('/.')
+}
+
+function under(files: ReadonlyMap<string, string>, top: string): ReadonlyMap<string, string> {
+  return new Map([...files].filter(([name]) => name === top || name.startsWith(`${top}/`)))
+}
+
+/** Rows of a file, or of the parts in a folder, which are read in the order of their names. */
+async function rowsAt(path: string): Promise<readonly Row[]> {
+  if (!existsSync(path)) return []
+  if (!statSync(path).isDirectory())
+    return path.endsWith('.jsonl') ? linesOf(path) : await rowsOf(path)
+  const rows: Row[] = []
+  for (const name of filesUnder(path))
+    if (!isTemporary(name)) rows.push(...(await rowsAt(join(path, name))))
+  return rows
+}
+
+function linesOf(path: string): readonly Row[] {
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
+  return lines.map((line) => JSON.parse(line) as Row)
+}
+
+/** The bytes of a file; of those that tell when and how long they were made, all but that. */
+function timeless(name: string, path: string): string {
+  if (!/\.(json|html)$/.test(name)) return readFileSync(path, 'base64')
+  return readFileSync(path, 'utf8')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z|on \d+ \w+ \d{4} at \d\d:\d\d UTC/g, 'then')
+    .replaceAll(/"(tables|page|total)": [\d.]+/g, '"$1": 0')
+    .replaceAll(/\d+(\.\d+)? s\b/g, 'some time')
+}
