@@ -31,6 +31,12 @@ const sinkTables: Readonly<Record<string, readonly string[]>> = {
   groups: ['items.parquet'],
 }
 
+const damaged = new Set([
+  'train/birds/bad_html.webp',
+  'train/desserts/bad_truncated.png',
+  'train/desserts/no_picture.jpg',
+])
+
 /** Sources, chains and sinks of `pipeline.ts` that are tried together. */
 const pipelines = [
   ...['files plain parquet', 'files fit both', 'files online jsonl', 'files duplicates groups'],
@@ -61,6 +67,8 @@ export const cases: Readonly<Record<CaseName, Case>> = {
     ...workflow('score', (out, inputs) => [
       ...['--models', join(inputs, 'models'), '--out', join(out, 'scores.parquet')],
     ]),
+    // It writes no rejects.
+    ids: (inputs) => idsOf('files', inputs).filter((id) => !damaged.has(id)),
     tables: ['scores.parquet'],
   },
 }

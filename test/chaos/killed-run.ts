@@ -1,18 +1,19 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FailPoint } from '../../src/run/fail-point.ts'
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
-/** How a process ends before its time: at a fail point, or some time after its start. */
+/** How a process ends before its time: at a fail point, or by a signal some time after its start. */
 export type Kill =
-  { readonly point: FailPoint | '*'; readonly times: number } | { readonly afterMs: number }
+  | { readonly point: FailPoint | '*'; readonly times: number }
+  | { readonly signal: 'SIGKILL' | 'SIGTERM'; readonly afterMs: number }
 
 /** How a process ended. */
 export interface Ended {
-  /** Whether it was killed, and by the fail point where. */
+  /** Whether SIGKILL ended it. */
   readonly killed: boolean
+  /** The fail point at which that was. */
   readonly killedAt: string | undefined
   readonly code: number | null
   readonly stdout: string
@@ -23,20 +24,18 @@ export interface Ended {
 export interface Command {
   /** Without the options of the checkpoint. */
   readonly args: readonly string[]
-  /** Folder of its own, for the checkpoint. */
-  readonly folder: string
+  /** Where it runs. */
+  readonly cwd: string
 }
 
 /** Longer than any run here takes on a busy machine. */
 const hangsMs = 120_000
 
-/** Runs the built command without a checkpoint. */
-export function uninterrupted(args: readonly string[]): Promise<Ended> {
-  return start(args, undefined)
-}
+/** Name of the checkpoint's folder. */
+export const checkpointName = 'checkpoint'
 
 /**
- * Runs the command under a checkpoint: a process dies at each of `kills`, and the next resumes; the
+ * Runs the command under a checkpoint: a process is ended by each of `kills`, and the next resumes; the
  * last runs to the end. A kill that comes too late ends the run early. `onKilled` looks at what is there.
  */
 export async function killedRun(
@@ -46,9 +45,10 @@ export async function killedRun(
 ): Promise<readonly Ended[]> {
   const processes: Ended[] = []
   for (const kill of [...kills, undefined]) {
-    const ended = await checkpointed(command, kill, processes.length > 0)
+    const ended = await checkpointed(command, { kill, resume: processes.length > 0 })
     processes.push(ended)
-    if (!ended.killed) return processes
+    const stopped = ended.killed || (kill && 'signal' in kill && kill.signal === 'SIGTERM')
+    if (!stopped) return processes
     await onKilled(ended)
   }
   return processes
@@ -56,34 +56,37 @@ export async function killedRun(
 
 /** One process of a run under a checkpoint. */
 export function checkpointed(
-  { args, folder }: Command,
-  kill: Kill | undefined,
-  resume: boolean,
+  { args, cwd }: Command,
+  { kill, resume }: { readonly kill: Kill | undefined; readonly resume: boolean },
 ): Promise<Ended> {
-  const checkpoint = ['--checkpoint', join(folder, 'checkpoint'), '--every', '0.02s']
-  return start([...args, ...checkpoint, ...(resume ? ['--resume'] : [])], kill)
+  const checkpoint = ['--checkpoint', checkpointName, '--every', '0.02s']
+  return start({ args: [...args, ...checkpoint, ...(resume ? ['--resume'] : [])], cwd }, kill)
 }
 
-function start(args: readonly string[], kill: Kill | undefined): Promise<Ended> {
+/** Runs the built command. */
+export function start({ args, cwd }: Command, kill?: Kill): Promise<Ended> {
   const point = kill && 'point' in kill ? `${kill.point}:${String(kill.times)}` : ''
   const child = spawn(process.execPath, [main, ...args], {
+    cwd,
     env: { ...process.env, DEBUG: '', MILLRACE_FAIL_POINT: point },
   })
-  const afterMs = kill && 'afterMs' in kill ? kill.afterMs : hangsMs
-  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs)
+  const { signal, afterMs } =
+    kill && 'signal' in kill ? kill : { signal: undefined, afterMs: undefined }
+  const timer = setTimeout(() => signal && child.kill(signal), afterMs ?? hangsMs)
+  const hanging = setTimeout(() => child.kill('SIGABRT'), hangsMs)
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => {
+    child.on('close', (code, by) => {
       clearTimeout(timer)
+      clearTimeout(hanging)
       const killedAt = /^killed at (.*)$/m.exec(stderr)?.[1]
-      const killed = signal === 'SIGKILL'
-      if (killed && afterMs === hangsMs && killedAt === undefined)
-        reject(new Error(`Expected ${args.join(' ')} to end, got none:\n${stderr}`))
-      else resolve({ killed, killedAt, code, stdout, stderr })
+      if (by === 'SIGABRT')
+        reject(new Error(`Expected ${args.join(' ')} to end, got no end:\n${stderr}`))
+      else resolve({ killed: by === 'SIGKILL', killedAt, code, stdout, stderr })
     })
   })
 }
