@@ -25,7 +25,10 @@ const allowed: readonly (readonly [string, RegExp])[] = [
   ['src/cli/', /^(src|operators|connectors)\//],
   ['src/workflows/', /^(src\/(?!cli\/)|operators\/|connectors\/)/],
   ['src/kernels/', /^src\/(kernels\/|worker\.ts|errors\.ts|options\.ts)/],
-  ['src/models/', /^src\/(models\/|kernels\/|path-inside\.ts|worker\.ts|errors\.ts|options\.ts)/],
+  [
+    'src/models/',
+    /^src\/(models\/|kernels\/|path-inside\.ts|worker\.ts|errors\.ts|options\.ts|run\/fail-point\.ts)/,
+  ],
   ['src/', /^src\/(?!cli\/)/],
   ['operators/', /^src\/(?!cli\/)/],
   ['connectors/', /^src\/(?!cli\/)/],

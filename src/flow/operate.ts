@@ -11,6 +11,7 @@ import type { Counts } from './saved.ts'
 import type { Slot } from './slot.ts'
 import { release, slotOf } from './slot-of.ts'
 import { untilAborted } from './until-aborted.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
 export interface Step<T, R, S = unknown> {
@@ -128,6 +129,7 @@ async function* running<T, R>(
       return answered(step.next(value), counts, columns)
     },
     async save(barrier) {
+      failPoint('operator: at a barrier')
       slot.save(barrier, await step.snapshot?.(() => barrier.fileFolder(slot.key)))
       return barrier
     },

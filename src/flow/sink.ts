@@ -7,6 +7,7 @@ import { Flow, flowOf, type Guarantee } from './flow.ts'
 import { schemaWithoutHeavy } from '../batch/schema.ts'
 import type { Slot } from './slot.ts'
 import { release, slotOf } from './slot-of.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** The receipt of a sink. */
 export interface WriteSummary {
@@ -125,18 +126,23 @@ async function* write<S>(
   try {
     for await (const value of input.pull(context)) {
       if (value instanceof Barrier) {
+        failPoint('sink: before stage')
         const state = await writer.stage?.()
+        failPoint('sink: after stage')
         slot.save(value, state)
         if (state !== undefined) value.onCommit(() => spec.publish?.(state, context))
         yield value
       } else if (value instanceof Control) yield value
       else {
+        failPoint('sink: before write')
         await writer.write(withoutHeavy(value, columns))
+        failPoint('sink: after write')
         slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
       }
     }
     // An aborted input ends like a complete one.
     if (signal.aborted) return
+    failPoint('sink: before finish')
     const { summary, state } = await writer.finish()
     slot.end({ summary, state })
     await leave(spec, state, context, writer)

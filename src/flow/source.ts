@@ -8,6 +8,7 @@ import type { Counts } from './saved.ts'
 import type { Slot } from './slot.ts'
 import { slotOf } from './slot-of.ts'
 import { untilAborted } from './until-aborted.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** Rows that a source leaves out, counted and not passed on, and what it gives with the same position. */
 export class Skipped<T> {
@@ -116,6 +117,7 @@ async function* withBarriers<T, P>(
     for (let barrier; (barrier = run?.barrier) && barrier !== sent;) {
       sent = barrier
       slot.save(barrier, position)
+      failPoint('source: at a barrier')
       yield barrier
       await untilTold(barrier, signal)
     }
@@ -135,6 +137,7 @@ async function* withBarriers<T, P>(
       if (result.done) break
       position = result.value[1]
       yield result.value[0]
+      failPoint('source: after a batch')
     }
     if (!signal.aborted) yield* due()
   } finally {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import { RecordBatch, type Schema, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { DataError } from '../errors.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** Where a spilled value lies. */
 export interface Spilled {
@@ -60,6 +61,7 @@ export class Spill {
       done += (await file.handle.write(bytes, done, left, at + done)).bytesWritten
     }
     file.length += bytes.length
+    failPoint('fan-out: spilling')
     if (file.length >= this.#fileBytes) this.#last = undefined
     const schema = isBatch ? value.schema : undefined
     return { bytes: bytes.length, file, at, schema }

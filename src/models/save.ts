@@ -22,6 +22,7 @@ import {
   modelLimits,
 } from './manifest.ts'
 import type { ModelState, StateArray } from './model.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 const manifestName = 'model.json'
 const formatVersion = 1
@@ -115,8 +116,10 @@ async function writeFolder(folder: string, state: ModelState): Promise<void> {
     await writeSynced(join(folder, file), bytes)
     arrays[name] = { file, type: String(vector.type), shape, sha256: sha256(bytes) }
   }
+  failPoint('model: saving')
   const files: Record<string, FileEntry> = {}
   for (const [name, path] of Object.entries(state.files ?? {})) {
+    failPoint('index: saving')
     const copy = join(folder, name)
     await copyFile(path, copy)
     await sync(copy)

@@ -5,6 +5,7 @@ import { type Disk, nodeDisk } from '../disk.ts'
 import type { Context } from '../flow/context.ts'
 import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
 import { OutputFile, type OutputState } from './output-file.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** Writes rows into one file, in some format. The calls come one at a time. */
 export interface Encoder<S> {
@@ -161,6 +162,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   /** Ends the file that is being written; it is whole and durable, and not published. */
   async #end({ file, encoder }: { file: OutputFile; encoder: Encoder<S> }): Promise<OutputState> {
     await encoder.finish()
+    failPoint('file: assembled')
     await encoder.close()
     const state = await file.stage()
     await file.close()

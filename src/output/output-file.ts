@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileError } from '../bytes.ts'
 import type { Disk, DiskFile } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** A file that is not published yet. */
 export interface OutputState {
@@ -67,12 +68,14 @@ export class OutputFile {
   /** Gives a whole file its final name, durably. Does nothing if that has been done. */
   static async publish({ path, temporary }: OutputState, disk: Disk): Promise<void> {
     await writing(path, async () => {
+      failPoint('file: before rename')
       if (await disk.stat(temporary)) await disk.rename(temporary, path)
       else if (!(await disk.stat(path)))
         throw new ConnectorError(
           `Expected ${temporary}, which is complete and is to be called ${path}, got neither: one of them was removed`,
           { url: path, retryable: false },
         )
+      failPoint('file: after rename')
       await disk.syncFolder(dirname(path))
     })
   }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { Disk } from '../disk.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /**
  * Gives the folder `from`, which is whole and durable, the name `to`, beside it. A folder that is there
@@ -14,6 +15,7 @@ export async function replaceFolder(from: string, to: string, disk: Disk): Promi
       await disk.rm(previous)
       await disk.rename(to, previous)
     }
+    failPoint('folder: amid rename')
     await disk.rename(from, to).catch(async (error: unknown) => {
       if (moved) await disk.rename(previous, to)
       throw error

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import type { Glob, GlobState } from './glob.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /**
  * A path as its bytes, one per character: names need not be UTF-8, and strings of bytes compare as the
@@ -77,6 +78,7 @@ async function* walk(
     const next = tree.glob ? tree.glob.next(state, pathText(name)) : state
     if (tree.glob && next.length === 0) continue
     const path = prefix + name
+    failPoint('source: listing')
     const hidden = !tree.glob && name.startsWith('.')
     const kind = await kindOf(entry, pathBytes(`${tree.root}/${path}`))
     if (kind === 'folder') {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { fileError } from '../bytes.ts'
 import { type Disk, isMissing } from '../disk.ts'
 import { ConnectorError, DataError, FlowError } from '../errors.ts'
+import { failPoint } from './fail-point.ts'
 
 /** The file with the run's id. */
 export const runFile = 'run.json'
@@ -71,7 +72,10 @@ export async function writeTemporary(disk: Disk, path: string, bytes: Uint8Array
   await disk.rm(temporary)
   const file = await disk.open(temporary, 'create')
   try {
-    await file.write(bytes, 0)
+    const half = bytes.length >> 1
+    await file.write(bytes.subarray(0, half), 0)
+    failPoint('manifest: amid write')
+    await file.write(bytes.subarray(half), half)
     await file.sync()
   } finally {
     await file.close()

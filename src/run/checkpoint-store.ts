@@ -16,6 +16,7 @@ import {
 import type { Disk } from '../disk.ts'
 import { DataError } from '../errors.ts'
 import { type Checkpoint, readCheckpoint, readManifest, writeCheckpoint } from './checkpoint.ts'
+import { failPoint } from './fail-point.ts'
 
 export type { Checkpoint } from './checkpoint.ts'
 export type { Publication, RunStatus, StoredPlanPart } from './manifest.ts'
@@ -106,6 +107,7 @@ export class CheckpointStore {
           const found = await readCheckpoint(this.#disk, this.#folder, number)
           await this.#passOver(damaged, number)
           this.#committed = this.#begun = number
+          failPoint('resume: checkpoint read')
           return found
         } catch (error) {
           damaged.set(number, damage(error))
@@ -141,7 +143,9 @@ export class CheckpointStore {
     await wrapped(this.#folder, async () => {
       const path = this.#path(manifestName(number))
       const temporary = await this.#prepare(checkpoint)
+      failPoint('manifest: before rename')
       await this.#disk.rename(temporary, path)
+      failPoint('manifest: after rename')
       await this.#disk.syncFolder(this.#folder)
       this.#committed = number
       await this.#removeOld(status === 'published' ? 1 : keptCheckpoints)
@@ -196,6 +200,7 @@ export class CheckpointStore {
   async #newRun(): Promise<string> {
     const id = randomBytes(6).toString('hex')
     await putFile(this.#disk, this.#path(runFile), Buffer.from(`${JSON.stringify({ id })}\n`))
+    failPoint('run: started')
     this.#committed = this.#begun = 0
     return (this.#runId = id)
   }
@@ -253,6 +258,7 @@ export class CheckpointStore {
     if (old.length === 0) return
     for (const number of old) await this.#disk.rm(this.#path(manifestName(number)))
     await this.#disk.syncFolder(this.#folder)
+    failPoint('checkpoint: removing old ones')
     for (const number of old) await this.#disk.rm(this.#path(folderName(number)))
   }
 

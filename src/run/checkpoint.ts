@@ -12,6 +12,7 @@ import {
   type StoredPlanPart,
 } from './manifest.ts'
 import { type FileDigest, readStates, syncFiles, verifyFile, writeStates } from './state-file.ts'
+import { failPoint } from './fail-point.ts'
 
 /** What a run saves, and goes on from. */
 export interface Checkpoint {
@@ -86,8 +87,10 @@ export async function writeCheckpoint(
   const values: (readonly [string, unknown])[] = [...states]
   if (summary !== undefined) values.push(['the summary', summary])
   const lengths = await writeStates(disk, join(folder, stateFile), values)
+  failPoint('state: after write')
   const files = await syncFiles(disk, folder)
   const manifest = manifestOf(checkpoint, run, lengths, files)
+  failPoint('manifest: before write')
   return writeTemporary(disk, join(parent, manifestName(number)), encodeManifest(manifest))
 }
 

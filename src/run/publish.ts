@@ -1,6 +1,7 @@
 import { replaceFolder } from '../output/replace-folder.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { Run } from './run-state.ts'
+import { failPoint } from './fail-point.ts'
 
 /** Makes visible what a run has written, all of it; with checkpoints so that a crash in between is made up for. */
 export async function publish(
@@ -9,8 +10,10 @@ export async function publish(
   checkpointer: Checkpointer | undefined,
 ): Promise<void> {
   await checkpointer?.finish('complete', summary)
+  failPoint('publish: before the first')
   for (const { from, to } of run.folders.values()) await replaceFolder(from, to, run.disk)
   for (const publication of run.publications.splice(0)) await publication.publish()
+  failPoint('publish: after the last')
   await checkpointer?.finish('published', summary)
 }
 

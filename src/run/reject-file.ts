@@ -1,5 +1,6 @@
 import { type Disk, type DiskFile } from '../disk.ts'
 import type { Reject } from '../flow/control.ts'
+import { failPoint } from './fail-point.ts'
 
 /** How far a file of rejects goes. */
 export interface RejectMark {
@@ -40,6 +41,7 @@ export class RejectFile {
     const bytes = Buffer.from(rejects.map((reject) => `${JSON.stringify(reject)}\n`).join(''))
     const file = await (this.#file ??= this.#open())
     await file.write(bytes, this.#end.bytes)
+    failPoint('rejects: after append')
     this.#end = { bytes: this.#end.bytes + bytes.length, rows: this.#end.rows + rejects.length }
   }
 

@@ -12,6 +12,7 @@ import { StoredTable, type StoredTableState } from './stored-table.ts'
 import { TableFolder } from './table-folder.ts'
 import { noting, TableFlow } from './table-flow.ts'
 import { type TableState, TableWriter } from './table-writer.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 export { StoredTable } from './stored-table.ts'
 export { TableFlow } from './table-flow.ts'
@@ -83,8 +84,10 @@ async function* makeTable(
   try {
     const made = await schema(table.schema)
     slot.counts.rowsIn = slot.counts.rowsKept = table.numRows
+    failPoint('table: before a pass')
     if (table.numRows === 0) table = table.withSchema(made)
     else table = await table.append(run(table, context))
+    failPoint('table: after a pass')
     slot.end(context.run?.durable ? table.save() : undefined)
     const barrier = context.run?.barrier
     if (barrier && barrier !== passed) {
@@ -156,6 +159,7 @@ async function* drain(
     }
     signal.throwIfAborted()
     const files = await writer.finish()
+    failPoint('table: drained')
     const schema = writer.schema ?? (await emptySchema(source, columns))
     done = true
     return new StoredTable({ schema, numRows: writer.numRows, folder, files, signal })

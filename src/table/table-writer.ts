@@ -4,6 +4,7 @@ import { ColumnFile, type ColumnFileState, type ColumnWriter } from './column-fi
 import { SchemaError } from '../errors.ts'
 import type { TableFolder } from './table-folder.ts'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 /** What it takes to go on writing a table. */
 export interface TableState {
@@ -48,6 +49,7 @@ export class TableWriter {
     for (const [i, writer] of this.#writers.entries())
       await writer.push(batch.data.children[i] as Data)
     this.#numRows += batch.numRows
+    failPoint('table: spilling')
   }
 
   /** Makes what is written durable; returns what it takes to go on. */
