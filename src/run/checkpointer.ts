@@ -180,9 +180,16 @@ export class Checkpointer {
     await this.#committing.catch(() => undefined)
   }
 
-  /** Puts the last checkpoint of a run in place: everything is written, nothing of it published (`complete`), or all (`published`). */
-  async finish(status: 'complete' | 'published', summary: unknown): Promise<void> {
-    const states = status === 'complete' ? this.#statesOf() : new Map<string, Saved>()
+  /**
+   * Puts the last checkpoint of a run in place: everything is written, nothing of it published
+   * (`complete`, with the states of what is no part), or all (`published`).
+   */
+  async finish(
+    status: 'complete' | 'published',
+    summary: unknown,
+    others: ReadonlyMap<string, Saved> = new Map(),
+  ): Promise<void> {
+    const states = status === 'complete' ? this.#statesOf(others) : others
     await this.#commit({ number: ++this.#number, status, states, summary })
   }
 
@@ -234,7 +241,7 @@ export class Checkpointer {
   async #commitBarrier(barrier: Barrier): Promise<void> {
     const began = performance.now()
     await this.#ready(barrier)
-    const states = this.#statesOf(barrier)
+    const states = this.#statesOf(barrier.states)
     await this.#commit({ number: barrier.checkpoint, status: 'running', states })
     await barrier.committed()
     if (this.#last && !barrier.last) this.#request()
@@ -246,10 +253,10 @@ export class Checkpointer {
   }
 
   /** What the barrier gathered, and the ends of the parts that it did not pass any more. */
-  #statesOf(barrier?: Barrier): Map<string, Saved> {
+  #statesOf(gathered: ReadonlyMap<string, Saved>): Map<string, Saved> {
     const states = new Map<string, Saved>()
     for (const { key, ended } of this.#run?.slots.values() ?? []) if (ended) states.set(key, ended)
-    for (const [key, saved] of barrier?.states ?? []) states.set(key, saved)
+    for (const [key, saved] of gathered) states.set(key, saved)
     return states
   }
 

@@ -82,7 +82,7 @@ function startEnds(
     const summaries = await readEnd(flow, context, {
       rejects: (message) => rejects.take(message, end),
       async barrier(barrier) {
-        await rejects.save(barrier, end)
+        await rejects.save(barrier.states, end)
         checkpointer?.arrived(barrier, end)
       },
     })

@@ -1,15 +1,19 @@
+import type { Saved } from '../flow/saved.ts'
 import { replaceFolder } from '../output/replace-folder.ts'
 import type { Checkpointer } from './checkpointer.ts'
+import type { RejectLog } from './reject-log.ts'
 import type { Run } from './run-state.ts'
 import { failPoint } from './fail-point.ts'
 
 /** Makes visible what a run has written, all of it; with checkpoints so that a crash in between is made up for. */
 export async function publish(
   run: Run,
-  summary: unknown,
-  checkpointer: Checkpointer | undefined,
+  rejects: RejectLog,
+  { summary, checkpointer }: { summary: unknown; checkpointer: Checkpointer | undefined },
 ): Promise<void> {
-  await checkpointer?.finish('complete', summary)
+  const states = new Map<string, Saved>()
+  if (checkpointer) await rejects.saveAll(states)
+  await checkpointer?.finish('complete', summary, states)
   failPoint('publish: before the first')
   for (const { from, to } of run.folders.values()) await replaceFolder(from, to, run.disk)
   for (const publication of run.publications.splice(0)) await publication.publish()

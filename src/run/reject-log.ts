@@ -5,6 +5,7 @@ import type { Barrier, Control, Reject, Rejects } from '../flow/control.ts'
 import { RejectLimitError } from '../errors.ts'
 import { Deferred } from '../flow/deferred.ts'
 import { Flow } from '../flow/flow.ts'
+import type { Saved } from '../flow/saved.ts'
 import { RejectFile, type RejectMark } from './reject-file.ts'
 import type { Run } from './run-state.ts'
 
@@ -104,18 +105,23 @@ export class RejectLog {
     this.#arrived.resolve()
   }
 
-  /** Puts into `barrier`, which has arrived at the end of flow number `flow`, how far its rejects go. */
-  async save(barrier: Barrier, flow: number): Promise<void> {
+  /** Puts into the states of a barrier that has arrived at the end of flow number `flow` how far its rejects go. */
+  async save(states: Map<string, Saved>, flow: number): Promise<void> {
     const lane = this.#lanes[flow]
-    if (!lane || barrier.states.has(lane.key)) return
+    if (!lane || states.has(lane.key)) return
     const state = lane.file.end
     await lane.file.sync()
-    barrier.states.set(lane.key, { counts: noCounts, ended: false, state })
+    states.set(lane.key, { counts: noCounts, ended: false, state })
   }
 
-  /** The same for every flow that has ended without it; then those up to it are read out, and it follows them. */
+  /** The same for every flow that has ended. */
+  async saveAll(states: Map<string, Saved>): Promise<void> {
+    for (const flow of this.#lanes.keys()) await this.save(states, flow)
+  }
+
+  /** Lets a barrier that has come through everywhere follow the rejects up to it, which are read out. */
   async pass(barrier: Barrier): Promise<void> {
-    for (const flow of this.#lanes.keys()) await this.save(barrier, flow)
+    await this.saveAll(barrier.states)
     this.#passing = barrier
     this.#arrived.resolve()
   }

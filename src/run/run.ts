@@ -114,7 +114,7 @@ async function running(
       operators: tally.operators(),
       ...(checkpointer && { checkpoint: checkpointer.summary(complete) }),
     }
-    if (complete) await publish(state, summary, checkpointer)
+    if (complete) await publish(state, rejects, { summary, checkpointer })
     return summary
   } finally {
     show.end()

@@ -5,6 +5,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { map } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
+import { sink } from '../../../src/flow/sink.ts'
 import { stateless } from '../../../src/flow/stateless.ts'
 import { run, type RunOptions } from '../../../src/run/run.ts'
 import { letters, refuse } from '../../helpers/flows.ts'
@@ -42,6 +43,29 @@ function failAt(row: string, fail: { now: boolean }) {
   )
 }
 
+/** A sink into memory that cannot be published at first. */
+function toFailing(fail: { now: boolean }) {
+  return sink<number>({
+    name: 'failing',
+    guarantee: 'exactly-once',
+    open(_context, from = 0) {
+      let rows = from
+      return {
+        write: (batch) => void (rows += batch.numRows),
+        stage: () => rows,
+        finish: () => ({
+          summary: { sink: 'failing', location: 'memory', rows, bytes: 0, files: 1 },
+          state: rows,
+        }),
+        abort: () => undefined,
+      }
+    },
+    publish() {
+      if (fail.now) throw new Error('cannot be published')
+    },
+  })
+}
+
 describe('a run with checkpoints', () => {
   it('goes on behind the newest one, and loses and doubles nothing', async () => {
     const fail = { now: true }
@@ -64,5 +88,50 @@ describe('a run with checkpoints', () => {
     expect(ids).toHaveLength(1_800)
     expect(new Set([...ids, ...refused]).size).toBe(2_000)
     expect((await readdir(folder)).sort()).toEqual(['checkpoint', 'out.jsonl', 'rejects.jsonl'])
+  })
+
+  it('publishes what it had written, when it fails while it does that', async () => {
+    const fail = { now: true }
+    const flow = () => letters('a', 40).pipe(refuse('7'), toFailing(fail))
+    const rejects = toJsonl(at('rejects.jsonl'))
+    await expect(run(flow(), { ...kept(), rejects })).rejects.toThrow('cannot be published')
+    fail.now = false
+    const done = await run(flow(), { ...kept({ resume: true }), rejects })
+    expect(done).toMatchObject({ rows: 40, rejected: 4, sinks: [{ rows: 36 }, { rows: 4 }] })
+    expect(await idsIn(at('rejects.jsonl'))).toEqual(['a7', 'a17', 'a27', 'a37'])
+  })
+
+  it('is not run again when it has finished', async () => {
+    const flow = () => letters('a', 40).pipe(toJsonl(at('out.jsonl')))
+    const first = await run(flow(), kept())
+    await rm(at('out.jsonl'))
+    expect(await run(flow(), kept({ resume: true }))).toEqual(first)
+    expect(await readdir(folder)).toEqual(['checkpoint'])
+  })
+
+  it.each<{ name: string; again: () => Promise<unknown>; error: string }>([
+    {
+      name: 'without being told to resume it',
+      again: () => run(letters('a', 2_000).pipe(toJsonl(at('out.jsonl'))), kept()),
+      error: 'go on with it (--resume), or remove the folder to start over',
+    },
+    {
+      name: 'with another pipeline',
+      again: () => run(letters('a', 2_001).pipe(toJsonl(at('out.jsonl'))), kept({ resume: true })),
+      error: '+ letters',
+    },
+    {
+      name: 'with another seed',
+      again: () =>
+        run(letters('a', 2_000).pipe(failAt('a1500', { now: true }), toJsonl(at('out.jsonl'))), {
+          ...kept({ resume: true }),
+          seed: 1,
+        }),
+      error: '+ seed 1',
+    },
+  ])('refuses to go on $name', async ({ again, error }) => {
+    const dying = letters('a', 2_000).pipe(failAt('a1500', { now: true }), toJsonl(at('out.jsonl')))
+    await expect(run(dying, kept())).rejects.toThrow('the power is gone')
+    await expect(again()).rejects.toThrow(error)
   })
 })
