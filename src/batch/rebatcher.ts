@@ -9,6 +9,14 @@ export interface BatchLimits {
   readonly bytes: number
 }
 
+/** How much of a batch has come. */
+export interface BatchFill {
+  /** Rows. */
+  readonly rows: number
+  /** Bytes, by what each row takes itself. */
+  readonly bytes: number
+}
+
 /**
  * Cuts a stream of rows into batches as full as the limits allow. Where it cuts depends on the
  * rows alone, not on the batches that they came in.
@@ -21,8 +29,16 @@ export class Rebatcher {
   #rows = 0
   #bytes = 0
 
-  constructor(limits: BatchLimits) {
+  /** `fill`: how much of the first batch has been taken by {@link Rebatcher.part}. */
+  constructor(limits: BatchLimits, fill: BatchFill = { rows: 0, bytes: 0 }) {
     this.#limits = limits
+    this.#rows = fill.rows
+    this.#bytes = fill.bytes
+  }
+
+  /** How much of the next batch has come, with what was taken by {@link Rebatcher.part}. */
+  get fill(): BatchFill {
+    return { rows: this.#rows, bytes: this.#bytes }
   }
 
   /** The batches that became full with the rows of `batch`. */
@@ -52,6 +68,16 @@ export class Rebatcher {
     if (held) yield held
   }
 
+  /**
+   * The rows held, which are taken as a part of a batch that is not full. It is cut where it would have
+   * been; what comes out then is the rest of it, which may have no rows.
+   */
+  part(): RecordBatch | undefined {
+    const held = this.held()
+    this.#held = []
+    return held
+  }
+
   /** The rows held, which stay held. */
   held(): RecordBatch | undefined {
     if (this.#held.length > 1) this.#held = [concat(this.#held)]
@@ -60,7 +86,7 @@ export class Rebatcher {
 
   #cut(batch: RecordBatch, from: number, to: number): RecordBatch {
     this.#hold(batch, from, to)
-    const full = concat(this.#held)
+    const full = this.#held.length > 0 ? concat(this.#held) : batch.slice(0, 0)
     this.#held = []
     this.#rows = this.#bytes = 0
     return full

@@ -1,11 +1,13 @@
-import { type FileHandle, open } from 'node:fs/promises'
-import { type Data, Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
-import { concatData } from '../batch/concat-data.ts'
+import { type Data, type Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow'
 import { dataBytes, retainedBytes } from '../batch/data-bytes.ts'
-import { decodeBatch, encodeBatch, encodeSchema, endOfStream } from '../batch/ipc.ts'
-import { Rebatcher } from '../batch/rebatcher.ts'
+import { encodeBatch, encodeSchema, endOfStream } from '../batch/ipc.ts'
+import { type BatchFill, Rebatcher } from '../batch/rebatcher.ts'
 import { sameType } from '../batch/schema.ts'
 import { takeData } from '../batch/take-data.ts'
+import type { Disk, DiskFile } from '../disk.ts'
+import { DataError } from '../errors.ts'
+import { ColumnPieces, savedBytes } from './column-pieces.ts'
+import { ColumnReader } from './column-reader.ts'
 
 /** Rows of a block at most. */
 export const blockRows = 4096
@@ -13,75 +15,108 @@ export const blockRows = 4096
 /** Bytes of a block at most, unless a single row takes more. */
 export const blockBytes = 32 * 2 ** 20
 
-/** Where a block of rows lies in a column file. */
-interface Block {
-  readonly row: number
-  readonly rows: number
-  readonly offset: number
-  readonly bytes: number
-}
-
 /** What it takes to go on writing a column file. */
 export interface ColumnFileState {
-  /** Where it is. */
-  readonly path: string
+  /** Its name in the folder of the table. */
+  readonly name: string
   /** What is in the file; anything behind is cut off. */
-  readonly blocks: readonly Block[]
-  /** The rows that are not in the file yet, as an Arrow IPC stream. */
-  readonly held: Uint8Array | undefined
+  readonly pieces: Float64Array
+  /** How full the block is that was under way. */
+  readonly block: BatchFill
+}
+
+/** What it takes to find a column file that is whole. */
+export interface WholeFileState {
+  /** Its name in the folder of the table. */
+  readonly name: string
+  /** Bytes of its batches, with the schema in front. */
+  readonly bytes: number
+  /** How many batches. */
+  readonly pieces: number
+}
+
+/** Where a column file lies. */
+export interface ColumnPlace {
+  /** The file system. */
+  readonly disk: Disk
+  /** Where a name in the folder of the table is. */
+  readonly pathOf: (name: string) => string
 }
 
 /**
- * One column on disk: an Arrow IPC stream, one batch per block. A block has at most 4,096 rows and
- * 32 MiB; where it ends depends on the rows alone.
+ * One column on disk: an Arrow IPC stream, then where its batches lie. They are read in blocks of at
+ * most 4,096 rows and 32 MiB, whose ends depend on the rows alone. A block is one batch, or several if
+ * checkpoints were taken before it was full: what is in the file is never written again.
  */
 export class ColumnFile {
   readonly field: Field
-  readonly path: string
+  readonly name: string
+  readonly #place: ColumnPlace
   readonly #schema: Schema
   readonly #prefix: Uint8Array
-  #blocks: Block[] = []
+  #pieces: ColumnPieces
 
-  constructor(field: Field, path: string) {
+  constructor(field: Field, name: string, place: ColumnPlace) {
     this.field = field
-    this.path = path
+    this.name = name
+    this.#place = place
     this.#schema = new Schema([field])
     this.#prefix = encodeSchema(this.#schema)
+    this.#pieces = new ColumnPieces(this.#prefix.length)
   }
 
-  /** A file that is whole, as its writer saved it. */
-  static whole(field: Field, { path, blocks }: ColumnFileState): ColumnFile {
-    const file = new ColumnFile(field, path)
-    file.#blocks = [...blocks]
-    return file
+  /**
+   * A file that is whole, as it was saved.
+   *
+   * @throws {DataError} if it is cut
+   */
+  static async whole(
+    field: Field,
+    { name, bytes, pieces }: WholeFileState,
+    place: ColumnPlace,
+  ): Promise<ColumnFile> {
+    const column = new ColumnFile(field, name, place)
+    const saved = new Float64Array(savedBytes(pieces) / Float64Array.BYTES_PER_ELEMENT)
+    const file = await place.disk.open(column.path, 'read')
+    const read = await file
+      .read(new Uint8Array(saved.buffer), bytes + endOfStream.length)
+      .finally(() => file.close())
+    if (read < saved.byteLength)
+      throw new DataError(
+        `Expected a column of ${String(pieces)} batches in ${column.path}, got a file that is cut`,
+        { url: column.path },
+      )
+    column.#pieces = new ColumnPieces(column.#prefix.length, saved)
+    return column
   }
 
-  /** What it takes to find the rows of a whole file again. */
-  save(): ColumnFileState {
-    return { path: this.path, blocks: [...this.#blocks], held: undefined }
+  /** Where it is. */
+  get path(): string {
+    return this.#place.pathOf(this.name)
+  }
+
+  /** What it takes to find it again, once it is whole. */
+  save(): WholeFileState {
+    return { name: this.name, bytes: this.bytes, pieces: this.#pieces.length }
   }
 
   /** Rows in the file. */
   get numRows(): number {
-    const last = this.#blocks.at(-1)
-    return last ? last.row + last.rows : 0
+    return this.#pieces.numRows
   }
 
-  /** Bytes in the file. */
+  /** Bytes of its batches, with the schema in front. */
   get bytes(): number {
-    const last = this.#blocks.at(-1)
-    return last ? last.offset + last.bytes : this.#prefix.length
+    return this.#pieces.end
   }
 
   /** Starts the file, or goes on where `state` ends. Holds less than one block. */
   async write(state?: ColumnFileState): Promise<ColumnWriter> {
-    if (state) this.#blocks = [...state.blocks]
-    const handle = await open(this.path, state ? 'r+' : 'wx')
-    if (state) await handle.truncate(this.bytes)
-    else await handle.write(this.#prefix)
-    const writer = new ColumnWriter(this, handle, this.#blocks)
-    if (state?.held) await writer.push(decodeBatch(state.held).data.children[0] as Data)
-    return writer
+    const file = await this.#place.disk.open(this.path, state ? 'update' : 'create')
+    this.#pieces = new ColumnPieces(this.#prefix.length, state?.pieces)
+    if (state) await file.truncate(this.bytes)
+    else await file.write(this.#prefix, 0)
+    return new ColumnWriter(this, file, this.#pieces, state?.block)
   }
 
   /** A batch of this column alone. */
@@ -98,29 +133,35 @@ export class ColumnFile {
     return bytes.subarray(this.#prefix.length, bytes.length - endOfStream.length)
   }
 
-  /** Opens the file for reading. Holds one block. */
+  /** Opens the file for reading. Holds one piece of a block. */
   read(): ColumnReader {
-    return new ColumnReader(this.path, this.#prefix, this.#blocks)
+    return new ColumnReader(this.path, this.#place.disk, this.#prefix, this.#pieces)
   }
 }
 
 /** Appends rows to a column file. */
 export class ColumnWriter {
-  readonly #file: ColumnFile
-  readonly #handle: FileHandle
-  readonly #blocks: Block[]
-  readonly #rebatcher = new Rebatcher({ rows: blockRows, bytes: blockBytes })
+  readonly #column: ColumnFile
+  readonly #file: DiskFile
+  readonly #pieces: ColumnPieces
+  readonly #rebatcher: Rebatcher
+  /** Whether some of the block that is under way is in the file. */
+  #begun: boolean
 
-  constructor(file: ColumnFile, handle: FileHandle, blocks: Block[]) {
+  constructor(column: ColumnFile, file: DiskFile, pieces: ColumnPieces, block?: BatchFill) {
+    this.#column = column
     this.#file = file
-    this.#handle = handle
-    this.#blocks = blocks
+    this.#pieces = pieces
+    this.#rebatcher = new Rebatcher({ rows: blockRows, bytes: blockBytes }, block)
+    this.#begun = (block?.rows ?? 0) > 0
   }
 
   /** Adds the rows of `data`; blocks that are full are written. */
   async push(data: Data): Promise<void> {
-    for (const block of this.#rebatcher.push(this.#file.batch(alone(data))))
-      await this.#append(block)
+    for (const rest of this.#rebatcher.push(this.#column.batch(alone(data)))) {
+      await this.#append(rest)
+      this.#begun = false
+    }
   }
 
   /** Bytes of memory that the rows held keep alive. */
@@ -129,125 +170,43 @@ export class ColumnWriter {
     return held ? retainedBytes(held.data) : 0
   }
 
-  /** Makes what is written durable; returns what it takes to go on. */
+  /** Writes what is held, and makes all of it durable; returns what it takes to go on. */
   async save(): Promise<ColumnFileState> {
-    await this.#handle.sync()
-    const held = this.#rebatcher.held()
+    await this.#flush()
+    await this.#file.sync()
     return {
-      path: this.#file.path,
-      blocks: [...this.#blocks],
-      held: held && encodeBatch(held),
+      name: this.#column.name,
+      pieces: this.#pieces.save(),
+      block: this.#rebatcher.fill,
     }
   }
 
-  /** Writes what is held, and the end of the stream; `durably` waits until the disk has it. */
+  /** Writes what is held, and the end of the file; `durably` waits until the disk has it. */
   async finish(durably: boolean): Promise<void> {
-    for (const block of this.#rebatcher.flush()) await this.#append(block)
-    await this.#handle.write(endOfStream, 0, endOfStream.length, this.#file.bytes)
-    if (durably) await this.#handle.sync()
+    await this.#flush()
+    const { end } = this.#pieces
+    await this.#file.write(endOfStream, end)
+    await this.#file.write(new Uint8Array(this.#pieces.save().buffer), end + endOfStream.length)
+    if (durably) await this.#file.sync()
     await this.close()
   }
 
   /** Closes the file as it is. */
   async close(): Promise<void> {
-    await this.#handle.close()
+    await this.#file.close()
+  }
+
+  async #flush(): Promise<void> {
+    const part = this.#rebatcher.part()
+    if (part) await this.#append(part)
   }
 
   async #append(batch: RecordBatch): Promise<void> {
-    const { numRows: row, bytes: offset } = this.#file
-    const bytes = this.#file.encode(batch.data.children[0] as Data)
-    let written = 0
-    while (written < bytes.length) {
-      const { bytesWritten } = await this.#handle.write(
-        bytes,
-        written,
-        bytes.length - written,
-        offset + written,
-      )
-      written += bytesWritten
-    }
-    this.#blocks.push({ row, rows: batch.numRows, offset, bytes: bytes.length })
-  }
-}
-
-/** Reads rows of a column file, block by block. */
-export class ColumnReader {
-  readonly #path: string
-  readonly #prefix: Uint8Array
-  readonly #blocks: readonly Block[]
-  #handle: FileHandle | undefined
-  #held: { readonly block: Block; readonly data: Data } | undefined
-
-  constructor(path: string, prefix: Uint8Array, blocks: readonly Block[]) {
-    this.#path = path
-    this.#prefix = prefix
-    this.#blocks = blocks
-  }
-
-  /** Where the block that holds `row` ends. */
-  endOf(row: number): number {
-    const { row: start, rows } = this.#blockOf(row)
-    return start + rows
-  }
-
-  /** The rows `from` to `to` (half-open) in one piece; within a block they are not copied. */
-  async rows(from: number, to: number): Promise<Data> {
-    const parts: Data[] = []
-    for (let at = from; at < to;) {
-      const block = this.#blockOf(at)
-      const data = await this.#load(block)
-      const end = Math.min(to, block.row + block.rows)
-      const whole = at === block.row && end === block.row + block.rows
-      parts.push(whole ? data : data.slice(at - block.row, end - at))
-      at = end
-    }
-    return concatData(parts)
-  }
-
-  /** Closes the file. */
-  async close(): Promise<void> {
-    await this.#handle?.close()
-    this.#handle = undefined
-    this.#held = undefined
-  }
-
-  #blockOf(row: number): Block {
-    const held = this.#held?.block
-    if (held && row >= held.row && row < held.row + held.rows) return held
-    let low = 0
-    let high = this.#blocks.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if ((this.#blocks[middle] as Block).row <= row) low = middle
-      else high = middle - 1
-    }
-    return this.#blocks[low] as Block
-  }
-
-  async #load(block: Block): Promise<Data> {
-    if (this.#held?.block === block) return this.#held.data
-    this.#handle ??= await open(this.#path, 'r')
-    const prefix = this.#prefix.length
-    const bytes = new Uint8Array(prefix + block.bytes + endOfStream.length)
-    bytes.set(this.#prefix)
-    bytes.set(endOfStream, prefix + block.bytes)
-    let read = 0
-    while (read < block.bytes) {
-      const { bytesRead } = await this.#handle.read(
-        bytes,
-        prefix + read,
-        block.bytes - read,
-        block.offset + read,
-      )
-      if (bytesRead === 0)
-        throw new Error(
-          `Expected ${String(block.bytes)} bytes of a spilled block, got ${String(read)}`,
-        )
-      read += bytesRead
-    }
-    const data = decodeBatch(bytes).data.children[0] as Data
-    this.#held = { block, data }
-    return data
+    if (batch.numRows === 0) return
+    const bytes = this.#column.encode(batch.data.children[0] as Data)
+    await this.#file.write(bytes, this.#pieces.end)
+    this.#pieces.add({ rows: batch.numRows, bytes: bytes.length, begins: !this.#begun })
+    this.#begun = true
   }
 }
 

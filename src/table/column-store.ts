@@ -1,18 +1,17 @@
-import { RecordBatch, Schema } from 'apache-arrow'
+import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { withoutHeavy } from '../batch/batch.ts'
-import { schemaWithoutHeavy } from '../batch/schema.ts'
 import type { Context } from '../flow/context.ts'
-import { Barrier, type Control, untilTold } from '../flow/control.ts'
+import { type Barrier, type Control, untilTold } from '../flow/control.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { wanting } from '../flow/operate.ts'
 import type { Slot } from '../flow/slot.ts'
 import { release, slotOf } from '../flow/slot-of.ts'
-import { StoredTable, type StoredTableState } from './stored-table.ts'
-import { TableFolder } from './table-folder.ts'
-import { noting, TableFlow } from './table-flow.ts'
-import { type TableState, TableWriter } from './table-writer.ts'
 import { failPoint } from '../run/fail-point.ts'
+import type { Run } from '../run/run-state.ts'
+import { drained } from './drained.ts'
+import { inStage } from './stage-error.ts'
+import { StoredTable, type StoredTableState } from './stored-table.ts'
+import { noting, TableFlow } from './table-flow.ts'
 
 export { StoredTable } from './stored-table.ts'
 export { TableFlow } from './table-flow.ts'
@@ -69,111 +68,41 @@ export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBat
 }
 
 async function* makeTable(
-  { reads = [], schema, run }: OperateTableSpec,
+  { name, reads = [], schema, run }: OperateTableSpec,
   input: Flow<RecordBatch>,
   slot: Slot,
   context: Context,
 ): AsyncGenerator<Control, StoredTable> {
+  const { signal } = context
   if (slot.over) {
     release([input], context)
-    return StoredTable.reopen(slot.state as StoredTableState, context.signal)
+    const state = slot.state as StoredTableState
+    return inStage(name, () => StoredTable.reopen(state, { run: context.run as Run, signal }))
   }
   let passed: Barrier | undefined
-  const making = tableOf(input, wanting(context, reads), slot)
+  const upstream = wanting(context, reads)
+  const making =
+    input instanceof TableFlow
+      ? input.table(upstream)
+      : drained(input, { stage: name, slot, context: upstream })
   let table = yield* noting(making, (barrier) => (passed = barrier))
+  let made = false
   try {
-    const made = await schema(table.schema)
+    const after = await schema(table.schema)
     slot.counts.rowsIn = slot.counts.rowsKept = table.numRows
     failPoint('table: before a pass')
-    if (table.numRows === 0) table = table.withSchema(made)
-    else table = await table.append(run(table, context))
+    if (table.numRows === 0) table = table.withSchema(after)
+    else table = await inStage(name, () => table.append(run(table, context), slot.key))
     failPoint('table: after a pass')
     slot.end(context.run?.durable ? table.save() : undefined)
     const barrier = context.run?.barrier
     if (barrier && barrier !== passed) {
       yield barrier
-      await untilTold(barrier, context.signal)
+      await untilTold(barrier, signal)
     }
+    made = true
     return table
-  } catch (error) {
-    await table.close()
-    throw error
-  }
-}
-
-/**
- * The rows of `source` as a table on disk: its own if it is a {@link TableFlow}, else drained into
- * one. The caller closes it. Heavy columns are stored as far as `context.columns` names them.
- * Control messages are handed to `pass`.
- */
-export async function storedTable(
-  source: Flow<RecordBatch>,
-  context: Context,
-  pass: (control: Control) => void | Promise<void> = () => undefined,
-): Promise<StoredTable> {
-  const making = tableOf(source, context, slotOf(source, 'table', context))
-  for (;;) {
-    const { done, value } = await making.next()
-    if (done) return value
-    await pass(value)
-  }
-}
-
-function tableOf(
-  source: Flow<RecordBatch>,
-  context: Context,
-  slot: Slot,
-): AsyncGenerator<Control, StoredTable> {
-  return source instanceof TableFlow ? source.table(context) : drain(source, context, slot)
-}
-
-interface DrainState {
-  readonly folder: string
-  readonly table: TableState
-}
-
-/** Reads a flow to its end, once. Holds less than one block of each column. */
-async function* drain(
-  source: Flow<RecordBatch>,
-  context: Context,
-  slot: Slot,
-): AsyncGenerator<Control, StoredTable> {
-  const { run, signal, columns } = context
-  const from = slot.state as DrainState | undefined
-  const folder = from
-    ? await TableFolder.reopen(from.folder)
-    : await TableFolder.create(run, slot.key)
-  const writer = new TableWriter(folder)
-  let done = false
-  try {
-    if (from) await writer.restore(from.table)
-    for await (const value of source.pull(context)) {
-      if (value instanceof RecordBatch) await writer.push(withoutHeavy(value, columns))
-      else {
-        if (value instanceof Barrier) {
-          const state: DrainState = { folder: folder.path, table: await writer.save() }
-          slot.save(value, state)
-        }
-        yield value
-      }
-    }
-    signal.throwIfAborted()
-    const files = await writer.finish()
-    failPoint('table: drained')
-    const schema = writer.schema ?? (await emptySchema(source, columns))
-    done = true
-    return new StoredTable({ schema, numRows: writer.numRows, folder, files, signal })
   } finally {
-    await writer.close()
-    if (!done) await folder.leave()
+    if (!made) await table.close()
   }
-}
-
-/** Without a row, what the flow says of itself. */
-async function emptySchema(
-  source: Flow<RecordBatch>,
-  columns: ReadonlySet<string> | undefined,
-): Promise<Schema> {
-  const schema = (await source.schema()) ?? new Schema([])
-  return columns ? schemaWithoutHeavy(schema, columns) : schema
 }

@@ -10,11 +10,16 @@ type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTable>
 interface Shared {
   /** The newest that has passed, for readers that come to it later. */
   barrier?: Barrier
-  /** Readers that wait for it; each is handed a table of its own when it is made. */
-  waiting: number
-  readonly handed: StoredTable[]
+  /** Readers that wait for it. */
+  readonly waiting: Waiting[]
   result?: { readonly table: StoredTable } | { readonly cause: unknown }
   bell: Deferred
+}
+
+/** A reader that waits for a table, and is handed one of its own when it is made. */
+interface Waiting {
+  readonly signal: AbortSignal
+  table?: StoredTable
 }
 
 /**
@@ -27,8 +32,8 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
     const { run } = context
     if (!run) return yield* make(context)
     const known = made.get(run)
-    if (known && !isGone(known)) return yield* awaited(known)
-    const shared: Shared = { waiting: 0, handed: [], bell: new Deferred() }
+    if (known && !isGone(known)) return yield* awaited(known, context.signal)
+    const shared: Shared = { waiting: [], bell: new Deferred() }
     made.set(run, shared)
     const making = make(forAll(context, run.wanted.get(part)))
     try {
@@ -36,7 +41,7 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
         const { done, value } = await making.next()
         if (done) {
           shared.result = { table: value }
-          while (shared.handed.length < shared.waiting) shared.handed.push(value.another())
+          for (const waiting of shared.waiting) waiting.table = value.another(waiting.signal)
           return value
         }
         if (value instanceof Barrier) shared.barrier = value
@@ -78,24 +83,20 @@ function isGone({ result }: Shared): boolean {
   return result !== undefined && (!('table' in result) || result.table.closed)
 }
 
-async function* awaited(shared: Shared): AsyncGenerator<Control, StoredTable> {
+async function* awaited(shared: Shared, signal: AbortSignal): AsyncGenerator<Control, StoredTable> {
   const made = shared.result
-  if (made && 'table' in made) return made.table.another()
-  shared.waiting++
+  if (made && 'table' in made) return made.table.another(signal)
+  const waiting: Waiting = { signal }
+  shared.waiting.push(waiting)
   for (let passed: Barrier | undefined; ;) {
-    const { barrier } = shared
+    const { barrier, result } = shared
     if (barrier && barrier !== passed) {
       yield barrier
       passed = barrier
       continue
     }
-    const table = handed(shared)
-    if (table) return table
+    if (result && 'cause' in result) throw result.cause
+    if (waiting.table) return waiting.table
     await shared.bell.promise
   }
-}
-
-function handed({ result, handed }: Shared): StoredTable | undefined {
-  if (result && 'cause' in result) throw result.cause
-  return result && handed.pop()
 }

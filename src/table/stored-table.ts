@@ -1,21 +1,23 @@
 import { type Data, type RecordBatch, Schema } from 'apache-arrow'
 import { batchOfData } from '../batch/batch.ts'
-import { blockRows, ColumnFile, type ColumnFileState, type ColumnReader } from './column-file.ts'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
-import { TableFolder } from './table-folder.ts'
 import { missingColumn, schemaWith } from '../batch/schema.ts'
+import type { Run } from '../run/run-state.ts'
+import { blockRows, ColumnFile, type WholeFileState } from './column-file.ts'
+import type { ColumnReader } from './column-reader.ts'
+import { TableFolder } from './table-folder.ts'
 import { TableWriter } from './table-writer.ts'
 
 /** What it takes to find a whole table again. */
 export interface StoredTableState {
-  /** Its folder. */
+  /** Name of its folder in that of the run. */
   readonly folder: string
   /** The columns, as the first message of an Arrow IPC stream. */
   readonly schema: Uint8Array
   /** Rows in every column. */
   readonly numRows: number
   /** The columns' files, by name. */
-  readonly files: ReadonlyMap<string, ColumnFileState>
+  readonly files: ReadonlyMap<string, WholeFileState>
 }
 
 /**
@@ -97,12 +99,16 @@ export class StoredTable {
   }
 
   /**
-   * Adds the columns of `batches`, or replaces those of the same name. Writes these alone.
+   * Adds the columns of `batches`, or replaces those of the same name. Writes these alone; `stage` says
+   * whose they are.
    *
    * @throws {Error} if they have more or fewer rows than the table
    */
-  async append(batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>): Promise<StoredTable> {
-    const writer = new TableWriter(this.#folder)
+  async append(
+    batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>,
+    stage: string,
+  ): Promise<StoredTable> {
+    const writer = new TableWriter(this.#folder, `columns of ${stage}`)
     try {
       for await (const batch of batches) {
         this.#signal.throwIfAborted()
@@ -125,19 +131,20 @@ export class StoredTable {
 
   /** Whether the files are gone. */
   get closed(): boolean {
-    return this.#folder.readers === 0
+    return this.#folder.readers === 0 && !this.#folder.durable
   }
 
-  /** The table for one reader more, who closes it too. */
-  another(): StoredTable {
+  /** The table for one reader more, who closes it too; `signal` is that reader's. */
+  another(signal: AbortSignal): StoredTable {
     this.#folder.readers++
-    return this.#with(new Schema([]), new Map())
+    const { schema, numRows } = this
+    return new StoredTable({ schema, numRows, folder: this.#folder, files: this.#files, signal })
   }
 
-  /** What it takes to find the table again; its files are durable if the folder says so. */
+  /** What it takes to find the table again in a run with checkpoints. */
   save(): StoredTableState {
     return {
-      folder: this.#folder.path,
+      folder: this.#folder.name,
       schema: encodeSchema(this.schema),
       numRows: this.numRows,
       files: new Map([...this.#files].map(([name, file]) => [name, file.save()])),
@@ -146,22 +153,17 @@ export class StoredTable {
 
   /** The table that was saved. */
   static async reopen(
-    { folder, schema: encoded, numRows, files: saved }: StoredTableState,
-    signal: AbortSignal,
+    { folder: name, schema: encoded, numRows, files: saved }: StoredTableState,
+    { run, signal }: { readonly run: Run; readonly signal: AbortSignal },
   ): Promise<StoredTable> {
     const schema = decodeSchema(encoded)
+    const folder = await TableFolder.reopen(run, name)
     const files = new Map<string, ColumnFile>()
     for (const field of schema.fields) {
-      const file = saved.get(field.name)
-      if (file) files.set(field.name, ColumnFile.whole(field, file))
+      const state = saved.get(field.name)
+      if (state) files.set(field.name, await ColumnFile.whole(field, state, folder))
     }
-    return new StoredTable({
-      schema,
-      numRows,
-      folder: await TableFolder.reopen(folder),
-      files,
-      signal,
-    })
+    return new StoredTable({ schema, numRows, folder, files, signal })
   }
 
   /** Removes the files, when all readers have closed their tables over them and no checkpoint needs them. */

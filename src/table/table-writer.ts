@@ -1,10 +1,9 @@
-import { open } from 'node:fs/promises'
-import type { Data, Field, RecordBatch, Schema } from 'apache-arrow'
-import { ColumnFile, type ColumnFileState, type ColumnWriter } from './column-file.ts'
-import { SchemaError } from '../errors.ts'
-import type { TableFolder } from './table-folder.ts'
+import type { Data, RecordBatch, Schema } from 'apache-arrow'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
+import { SchemaError } from '../errors.ts'
+import { ColumnFile, type ColumnFileState, type ColumnWriter } from './column-file.ts'
 import { failPoint } from '../run/fail-point.ts'
+import type { TableFolder } from './table-folder.ts'
 
 /** What it takes to go on writing a table. */
 export interface TableState {
@@ -19,13 +18,16 @@ export interface TableState {
 /** Writes batches of one schema, a file per column. Holds less than one block of each column. */
 export class TableWriter {
   readonly #folder: TableFolder
+  readonly #stage: string
   readonly #files = new Map<string, ColumnFile>()
   #numRows = 0
   #schema: Schema | undefined
   #writers: ColumnWriter[] = []
 
-  constructor(folder: TableFolder) {
+  /** `stage`: whose columns these are, for the names of the files. */
+  constructor(folder: TableFolder, stage: string) {
     this.#folder = folder
+    this.#stage = stage
   }
 
   /** Rows so far. */
@@ -52,11 +54,10 @@ export class TableWriter {
     failPoint('table: spilling')
   }
 
-  /** Makes what is written durable; returns what it takes to go on. */
+  /** Makes all rows durable; returns what it takes to go on. */
   async save(): Promise<TableState> {
     const files: ColumnFileState[] = []
     for (const writer of this.#writers) files.push(await writer.save())
-    await syncFolder(this.#folder.path)
     return {
       numRows: this.#numRows,
       schema: this.#schema && encodeSchema(this.#schema),
@@ -69,15 +70,16 @@ export class TableWriter {
     if (!schema) return
     this.#numRows = numRows
     this.#schema = decodeSchema(schema)
-    for (const [i, state] of files.entries())
-      await this.#open(this.#schema.fields[i] as Field, state.path, state)
+    for (const [i, field] of this.#schema.fields.entries()) {
+      const state = files[i] as ColumnFileState
+      await this.#open(new ColumnFile(field, state.name, this.#folder), state)
+    }
   }
 
   /** Writes what is held, and closes the files. */
   async finish(): Promise<ReadonlyMap<string, ColumnFile>> {
     for (const writer of this.#writers) await writer.finish(this.#folder.durable)
     this.#writers = []
-    if (this.#folder.durable) await syncFolder(this.#folder.path)
     return this.#files
   }
 
@@ -88,15 +90,24 @@ export class TableWriter {
   }
 
   async #start(schema: Schema): Promise<Schema> {
-    for (const field of schema.fields) await this.#open(field, this.#folder.pathFor(field.name))
+    const part = await this.#folder.part(this.#stage)
+    for (const [i, field] of schema.fields.entries()) {
+      const name = `${part}/${String(i)}-${fileName(field.name)}.arrow`
+      await this.#open(new ColumnFile(field, name, this.#folder))
+    }
+    await this.#folder.sync(part)
     return (this.#schema = schema)
   }
 
-  async #open(field: Field, path: string, state?: ColumnFileState): Promise<void> {
-    const file = new ColumnFile(field, path)
-    this.#files.set(field.name, file)
+  async #open(file: ColumnFile, state?: ColumnFileState): Promise<void> {
+    this.#files.set(file.field.name, file)
     this.#writers.push(await file.write(state))
   }
+}
+
+/** The name of a column as far as a file can be called that; its number makes it unique. */
+function fileName(column: string): string {
+  return column.replace(/[^\w-]/g, '_').slice(0, 64)
 }
 
 function checkSame(schema: Schema, other: Schema): void {
@@ -109,10 +120,4 @@ function checkSame(schema: Schema, other: Schema): void {
     `Expected columns ${expected.join(', ')} in every batch, got ${got.join(', ')}`,
     { column },
   )
-}
-
-/** Makes durable which files are in a folder. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  await folder.sync().finally(() => folder.close())
 }

@@ -16,16 +16,15 @@ import {
   withColumns,
 } from '../../../src/batch/batch.ts'
 import { ColumnFile } from '../../../src/table/column-file.ts'
-import {
-  operateTable,
-  storedTable,
-  type StoredTable,
-  TableFlow,
-} from '../../../src/table/column-store.ts'
+import { operateTable, type StoredTable, TableFlow } from '../../../src/table/column-store.ts'
+import { drained } from '../../../src/table/drained.ts'
+import { nodeDisk } from '../../../src/disk.ts'
+import type { Context } from '../../../src/flow/context.ts'
 import { Barrier, Control, type Reject, Rejects } from '../../../src/flow/control.ts'
 import { retainedBytes } from '../../../src/batch/data-bytes.ts'
 import { SchemaError } from '../../../src/errors.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
+import { Slot } from '../../../src/flow/slot.ts'
 import { decodeBatch, encodeBatch } from '../../../src/batch/ipc.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy, requireField, schemaWith } from '../../../src/batch/schema.ts'
@@ -112,7 +111,16 @@ function spilled(): Record<string, number> {
   )
 }
 
-describe('storedTable', () => {
+/** The rows of `source`, stored. */
+async function storedTable(source: Flow<RecordBatch>, context: Context): Promise<StoredTable> {
+  const making = drained(source, { stage: 'stage', slot: new Slot('stage'), context })
+  for (;;) {
+    const { done, value } = await making.next()
+    if (done) return value
+  }
+}
+
+describe('drained', () => {
   it.each([1, 2, 5])(
     'gives back rows of every type as they were, from batches of %i',
     async (size) => {
@@ -239,10 +247,8 @@ describe('storedTable', () => {
     // As it comes from a file: all columns of a batch over one array.
     const read = decodeBatch(encodeBatch(batch))
     expect(retainedBytes(read.data.children[0] as never)).toBeGreaterThan(40 * 2 ** 20)
-    const writer = await new ColumnFile(
-      read.schema.fields[0] as never,
-      join(spillDir, 'n.arrow'),
-    ).write()
+    const place = { disk: nodeDisk, pathOf: (name: string) => join(spillDir, name) }
+    const writer = await new ColumnFile(read.schema.fields[0] as never, 'n.arrow', place).write()
     await writer.push(read.data.children[0] as never)
     expect(writer.retainedBytes).toBeLessThan(100_000)
     await writer.finish(false)
