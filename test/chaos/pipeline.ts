@@ -44,17 +44,29 @@ interface Folders {
   readonly out: string
 }
 
-/** Lets the run breathe after each batch. */
-function slowly(restMs = 2) {
+/**
+ * Rests after each batch, and before every `gate`-th until the next checkpoint is asked for: however slow
+ * the machine is, a run has several.
+ */
+function slowly(restMs = 2, gate = 8) {
   return operate<RecordBatch, RecordBatch>({
     name: 'slowly',
     schema: (input) => input,
-    start: () => ({
-      async *next(batch) {
-        await new Promise((resolve) => setTimeout(resolve, restMs))
-        yield batch
-      },
-    }),
+    start({ run, signal }) {
+      let passed = run?.barrier
+      let batches = 0
+      return {
+        async *next(batch) {
+          const gated = ++batches % gate === 0 && run?.durable
+          do await new Promise((resolve) => setTimeout(resolve, restMs))
+          while (gated && run.barrier === passed && !signal.aborted)
+          yield batch
+        },
+        snapshot() {
+          passed = run?.barrier
+        },
+      }
+    },
   })
 }
 
@@ -112,8 +124,8 @@ function vectors(name: 'a' | 'b', { inputs }: Folders): Rows {
 const sources: Readonly<Record<string, (folders: Folders) => Rows>> = {
   files: pictures,
   parquet: (folders) => vectors('a', folders),
-  rows: () => rows(100, true).pipe(slowly(1), refuse()),
-  unbounded: () => rows(100, false).pipe(slowly(1), refuse()),
+  rows: () => rows(100, true).pipe(slowly(1, 25), refuse()),
+  unbounded: () => rows(100, false).pipe(slowly(1, 25), refuse()),
   concat: (folders) => concatFlows([vectors('a', folders), vectors('b', folders)].map(flow)),
   merge: (folders) => mergeFlows(...[vectors('a', folders), vectors('b', folders)].map(flow)),
 }
@@ -186,7 +198,7 @@ function twice(one: Rows, other: Rows, { out, columns }: Sinking, restMs: number
   const lines = toJsonl(join(out, 'lines.jsonl'), { columns: ['id'] })
   return {
     items: one.pipe(parquet(join(out, 'items.parquet'), columns)),
-    lines: other.pipe(slowly(restMs), lines),
+    lines: other.pipe(slowly(restMs, Infinity), lines),
   }
 }
 

@@ -98,12 +98,7 @@ function endedWell(ended: Ended | undefined): readonly string[] {
 function sumsOf({ same }: Case, ended: Ended | undefined): string {
   if (ended?.code !== 0) return ''
   const summary = JSON.parse(ended.stdout) as Record<string, unknown>
-  const timed = [
-    'seconds',
-    'startedAt',
-    'timings',
-    'drained',
-    ...(same === 'bytes' ? [] : ['sinks']),
-  ]
+  const times = ['seconds', 'startedAt', 'timings', 'drained', 'checkpoint']
+  const timed = [...times, ...(same === 'bytes' ? [] : ['sinks'])]
   return JSON.stringify(Object.entries(summary).filter(([key]) => !timed.includes(key)))
 }
