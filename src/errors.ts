@@ -1,6 +1,6 @@
 /** Codes are stable: callers switch on them, messages may change. */
 export type ErrorCode =
-  'OPTION' | 'SCHEMA' | 'DATA' | 'CONNECTOR' | 'OVERRUN' | 'REJECTS' | 'WORKER'
+  'OPTION' | 'SCHEMA' | 'DATA' | 'CONNECTOR' | 'OVERRUN' | 'REJECTS' | 'WORKER' | 'SUSPENDED'
 
 /** Base of every error this library throws. Classes are cut by what the caller does next. */
 export abstract class FlowError extends Error {
@@ -107,4 +107,9 @@ export function fromPlainError(plain: PlainError): Error {
   Object.assign(error, plain.fields)
   if (plain.stack !== undefined) error.stack = plain.stack
   return error
+}
+
+/** A run was stopped at a checkpoint: what follows it is left for a resumed run. */
+export class SuspendedError extends FlowError {
+  readonly code = 'SUSPENDED'
 }

@@ -1,3 +1,5 @@
+import { resumePoint } from '../run/resume-point.ts'
+import { resumeCommand } from './resume-command.ts'
 import { InterruptedError, UsageError } from './usage-error.ts'
 
 /** What a command says when it fails, and its exit code. */
@@ -11,12 +13,17 @@ export interface Failure {
 /** Errors that the caller mends in the command or the pipeline. */
 const mendable = new Set(['OPTION', 'SCHEMA'])
 
-/** Returns how to report `error`. */
+/** Returns how to report `error`; with the command that resumes the run, if that kept checkpoints. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { message: `error: ${String(error)}`, exitCode: 1 }
-  if (error instanceof InterruptedError) return { message: error.message, exitCode: error.exitCode }
+  const resumable = resumePoint(error) !== undefined
+  if (error instanceof InterruptedError) {
+    const way = resumable ? `\nGo on with: ${resumeCommand()}` : ''
+    return { message: `${error.message}${way}`, exitCode: error.exitCode }
+  }
   const exitCode = error instanceof UsageError || mendable.has(codeOf(error)) ? 2 : 1
-  return { message: `error: ${missingPackage(error) ?? described(error)}`, exitCode }
+  const way = resumable ? `\nAfter mending it, go on with: ${resumeCommand()}` : ''
+  return { message: `error: ${missingPackage(error) ?? described(error)}${way}`, exitCode }
 }
 
 /**

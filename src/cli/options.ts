@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { didYouMean, kindOf } from '../options.ts'
+import type { CheckpointOptions } from '../run/checkpointer.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A whole number given as an option. */
@@ -23,13 +24,61 @@ export function ratioOf(text: string): number {
   throw new InvalidArgumentError('Expected a number from 0 to 1.')
 }
 
+/** Milliseconds of each unit of a time. */
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** A timer of Node takes at most so many milliseconds. */
+const longestMs = 2 ** 31 - 1
+
+/** A time given as an option, in milliseconds: `500ms`, `30s`, `5m`, `2h`. */
+export function timeOf(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h)$/.exec(text) ?? []
+  const ms = Math.round(Number(digits) * (unitMs[unit] ?? NaN))
+  if (ms >= 1 && ms <= longestMs) return ms
+  throw new InvalidArgumentError('Expected a time such as 500ms, 30s, 5m or 2h, at most 596h.')
+}
+
 /** Adds the options of every command that runs something. */
 export function addRunOptions(command: Command): Command {
-  return command
+  command
     .option('--seed <n>', 'seed for whatever is random', wholeNumberOf, 0)
     .option('--threads <n>', 'worker threads (default: the number of cores)', positiveIntegerOf)
-    .addOption(jsonOption())
-    .option('--quiet', 'show no progress')
+  return addCheckpointOptions(command).addOption(jsonOption()).option('--quiet', 'show no progress')
+}
+
+/** What a command is given about checkpoints. */
+export interface CheckpointFlags {
+  /** `--checkpoint`. */
+  readonly checkpoint?: string
+  /** `--every`, in milliseconds. */
+  readonly every?: number
+  /** `--resume`. */
+  readonly resume?: boolean
+}
+
+function addCheckpointOptions(command: Command): Command {
+  return command
+    .option('--checkpoint <dir>', 'folder for checkpoints, from which the run can be resumed')
+    .option('--every <time>', 'time between checkpoints, e.g. 500ms, 5m (default: 30s)', timeOf)
+    .option('--resume', 'go on from the newest checkpoint')
+}
+
+/**
+ * How the run keeps checkpoints; undefined if it keeps none.
+ *
+ * @throws {UsageError} if `--every` or `--resume` is given without a folder
+ */
+export function checkpointOf({
+  checkpoint: folder,
+  every,
+  resume,
+}: CheckpointFlags): CheckpointOptions | undefined {
+  if (folder === '') throw new UsageError('Expected --checkpoint to be given a folder')
+  if (folder !== undefined)
+    return { folder, ...(every !== undefined && { everyMs: every }), ...(resume && { resume }) }
+  const without = every === undefined ? resume && '--resume' : '--every'
+  if (!without) return undefined
+  throw new UsageError(`Expected ${without} to come with --checkpoint DIR`)
 }
 
 /** `--json`. */

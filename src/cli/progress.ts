@@ -5,6 +5,8 @@ import { count, duration, plural } from './output.ts'
 export interface ProgressView {
   /** Shows `progress`, unless it has been shown too recently. */
   readonly update: (progress: Progress) => void
+  /** Writes a line that stays, in place of the bar. */
+  readonly note: (line: string) => void
   /** Removes the bar. */
   readonly close: () => void
 }
@@ -26,16 +28,20 @@ const lineSeconds = 5
 
 const clearLine = '\r\u001b[K'
 
-/** A bar that is redrawn on a terminal; elsewhere a plain line every 5 seconds; with `quiet` nothing. */
+/** A bar that is redrawn on a terminal; elsewhere a plain line every 5 seconds; with `quiet` only the notes. */
 export function progressView(
   stream: Terminal,
   { quiet = false }: { readonly quiet?: boolean } = {},
 ): ProgressView {
   const rate = new Rate()
   let shown = 0
-  if (quiet) return { update: () => undefined, close: () => undefined }
+  function note(line: string): void {
+    stream.write(`${stream.isTTY && !quiet ? clearLine : ''}${line}\n`)
+  }
+  if (quiet) return { note, update: () => undefined, close: () => undefined }
   if (!stream.isTTY)
     return {
+      note,
       update(progress) {
         rate.add(progress)
         if (progress.seconds - shown < lineSeconds) return
@@ -45,6 +51,7 @@ export function progressView(
       close: () => undefined,
     }
   return {
+    note,
     update(progress) {
       rate.add(progress)
       const line = progressLine(progress, rate.perSecond)

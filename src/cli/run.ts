@@ -2,13 +2,15 @@ import type { Command } from 'commander'
 import { check } from '../run/check.ts'
 import { flowsOf } from '../run/plan.ts'
 import { run, type RunSummary } from '../run/run.ts'
+import { wholeRun } from '../run/whole-run.ts'
 import { refuseProblems } from './check.ts'
-import { addRunOptions, ratioOf } from './options.ts'
+import { addRunOptions, type CheckpointFlags, checkpointOf, ratioOf } from './options.ts'
 import { byteSize, duration, note, plural, printJson } from './output.ts'
 import { progressView } from './progress.ts'
+import { resumeCommand } from './resume-command.ts'
 import { underSignals } from './signals.ts'
 
-interface Options {
+interface Options extends CheckpointFlags {
   readonly seed: number
   readonly threads?: number
   readonly spillDir?: string
@@ -33,21 +35,26 @@ export function configure(command: Command): void {
 async function runPipeline(file: string, args: readonly string[], options: Options): Promise<void> {
   const { loadPipeline } = await import('./pipeline.ts')
   const { toParquet } = await import('../../connectors/to-parquet.ts')
+  const checkpoint = checkpointOf(options)
   const job = await loadPipeline(file, args)
   refuseProblems(await check(job), file)
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
   const { seed, threads, spillDir, maxRejectRatio, rejects } = options
-  const summary = await underSignals({ bounded }, (signals) =>
-    run(job, {
-      ...{ seed, maxRejectRatio, onProgress: view.update, ...signals },
+  const checkpoints = checkpoint !== undefined
+  await underSignals({ bounded, checkpoints }, async (signals) => {
+    const ran = await run(job, {
+      ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },
+      ...(checkpoint && { checkpoint }),
       ...(threads !== undefined && { threads }),
       ...(spillDir !== undefined && { spillDir }),
       ...(rejects !== undefined && { rejects: toParquet(rejects) }),
-    }).finally(view.close),
-  )
-  if (options.json) printJson(summary)
-  else note(summaryText(summary))
+    }).finally(view.close)
+    const summary = bounded ? wholeRun(ran) : ran
+    if (options.json) printJson(summary)
+    else note(summaryText(summary))
+    if (summary.checkpoint?.complete === false) note(`Go on with: ${resumeCommand()}`)
+  })
 }
 
 /** What a run did, for a person: a line per sink, then the sums. */

@@ -1,3 +1,5 @@
+import { SuspendedError } from '../errors.ts'
+import { keepResumePoint, resumePoint } from '../run/resume-point.ts'
 import { note } from './output.ts'
 import { InterruptedError } from './usage-error.ts'
 
@@ -5,25 +7,36 @@ import { InterruptedError } from './usage-error.ts'
 export interface Signals {
   /** Aborts when the work is to stop and publish nothing. */
   readonly signal: AbortSignal
-  /** Aborts when the sources of unbounded work are to end, and the rest to complete. */
+  /** Aborts when the work is to take a last checkpoint; without checkpoints, when its sources are to end and the rest to complete. */
   readonly drain: AbortSignal
+}
+
+/** What the work of a command is like. */
+export interface Interruptible {
+  /** Whether it ends by itself. */
+  readonly bounded: boolean
+  /** Whether it keeps checkpoints. */
+  readonly checkpoints: boolean
 }
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 type SignalName = keyof typeof exitCodes
 
 /**
- * Does `work` under SIGINT and SIGTERM. The first stops bounded work, which then publishes
- * nothing, and drains unbounded work; the second ends the process at once, by that signal.
+ * Does `work` under SIGINT and SIGTERM. The first has work with checkpoints take a last one, stops
+ * other bounded work, which then publishes nothing, and drains other unbounded work; the second ends
+ * the process at once, by that signal.
  *
- * @throws {InterruptedError} if bounded work was stopped, or unbounded work drained by SIGINT
+ * @throws {InterruptedError} if bounded work was stopped, or unbounded work by SIGINT
  */
 export async function underSignals<T>(
-  { bounded }: { bounded: boolean },
+  { bounded, checkpoints }: Interruptible,
   work: (signals: Signals) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController()
   const drain = new AbortController()
+  const stops = bounded && !checkpoints
+  const doing = checkpoints ? 'taking a last checkpoint' : stops ? 'stopping' : 'draining'
   const state: { received?: SignalName } = {}
 
   function receive(name: SignalName): void {
@@ -33,12 +46,8 @@ export async function underSignals<T>(
       return
     }
     state.received = name
-    note(
-      bounded
-        ? `${name}: stopping; again to end at once`
-        : `${name}: draining; again to end at once`,
-    )
-    if (bounded) stop.abort()
+    note(`${name}: ${doing}; again to end at once`)
+    if (stops) stop.abort()
     else drain.abort()
   }
   function stopListening(): void {
@@ -54,10 +63,19 @@ export async function underSignals<T>(
       throw new InterruptedError('drained', exitCodes.SIGINT)
     return result
   } catch (cause) {
-    if (!bounded || !state.received || cause !== stop.signal.reason) throw cause
-    const message = `stopped by ${state.received}: nothing was published`
-    throw new InterruptedError(message, exitCodes[state.received], { cause })
+    throw state.received ? interrupted(cause, state.received, stop.signal) : cause
   } finally {
     stopListening()
   }
+}
+
+/** What `cause`, thrown after the signal `name`, means: that the work was stopped by it, or something else. */
+function interrupted(cause: unknown, name: SignalName, stop: AbortSignal): unknown {
+  const point = resumePoint(cause)
+  const stopped = stop.aborted && cause === stop.reason
+  if (!stopped && !(cause instanceof SuspendedError && point)) return cause
+  const message = point ? (cause as Error).message : 'nothing was published'
+  const error = new InterruptedError(`stopped by ${name}: ${message}`, exitCodes[name], { cause })
+  if (point) keepResumePoint(error, point)
+  return error
 }

@@ -7,8 +7,14 @@ import type {
   Workflow,
   WorkflowOptions,
 } from '../workflows/workflow.ts'
-import { addRunOptions, applyConfig, positiveIntegerOf } from './options.ts'
-import { note, print, printJson } from './output.ts'
+import {
+  addRunOptions,
+  applyConfig,
+  type CheckpointFlags,
+  checkpointOf,
+  positiveIntegerOf,
+} from './options.ts'
+import { print, printJson } from './output.ts'
 import { progressView } from './progress.ts'
 import { underSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'
@@ -59,7 +65,8 @@ function addSourceOptions(command: Command): Command {
 async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {
   const { config } = command.opts<{ readonly config?: string }>()
   if (config !== undefined) await applyConfig(command, config)
-  const { seed, ...rest } = command.opts<WorkflowOptions>()
+  const checkpoint = checkpointOf(command.opts<CheckpointFlags>())
+  const { seed, ...rest } = command.opts<Omit<WorkflowOptions, 'checkpoint'>>()
   const { labels, model, limit, threads } = rest
   return {
     sources: sources.map(sourceOf),
@@ -68,6 +75,7 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
     ...(model !== undefined && { model }),
     ...(limit !== undefined && { limit }),
     ...(threads !== undefined && { threads }),
+    ...(checkpoint && { checkpoint }),
   }
 }
 
@@ -78,7 +86,7 @@ function requiredOption(command: Command, name: string, flag: string): string {
   throw new UsageError(`Expected ${command.name()} to be given ${flag}`)
 }
 
-async function runWorkflow<Options>(
+async function runWorkflow<Options extends WorkflowOptions>(
   command: Command,
   load: LoadWorkflow<Options>,
   options: Options,
@@ -86,8 +94,9 @@ async function runWorkflow<Options>(
   const { json, quiet } = command.opts<{ readonly json?: true; readonly quiet?: true }>()
   const workflow = await load()
   const view = progressView(process.stderr, { quiet: quiet === true })
-  const { summary, text } = await underSignals({ bounded: true }, ({ signal }) =>
-    workflow(options, { signal, onProgress: view.update, note }).finally(view.close),
+  const checkpoints = options.checkpoint !== undefined
+  const { summary, text } = await underSignals({ bounded: true, checkpoints }, (signals) =>
+    workflow(options, { ...signals, onProgress: view.update, note: view.note }).finally(view.close),
   )
   if (json) printJson(summary)
   else print(text)

@@ -30,6 +30,8 @@ export interface CheckpointOptions {
 
 /** What became of a run's checkpoints. */
 export interface CheckpointSummary {
+  /** Id of the run: the same when it is resumed. */
+  readonly run: string
   /** Number of the newest. */
   readonly number: number
   /** Number of the one that the run was resumed from. */
@@ -196,7 +198,8 @@ export class Checkpointer {
   /** What there is to say of a run that ends now. */
   summary(complete: boolean): CheckpointSummary {
     const { newest: number, from } = this
-    return { number, complete, ...(from && { resumedFrom: from.number }) }
+    const { id: run } = this.durable
+    return { run, number, complete, ...(from && { resumedFrom: from.number }) }
   }
 
   /** Lets go of the folder. */

@@ -6,6 +6,7 @@ import {
   nonEmptyString,
   numberBetween,
   positiveInteger,
+  trueOrFalse,
   wholeNumber,
 } from '../options.ts'
 import type { CheckpointOptions } from './checkpointer.ts'
@@ -64,6 +65,9 @@ export interface RunOptions extends RunSettings {
   readonly onNote?: (line: string) => void
 }
 
+/** A timer of Node takes at most so many milliseconds. */
+const longestMs = 2 ** 31 - 1
+
 const optionNames = [
   ...['seed', 'threads', 'spillDir', 'disk', 'signal', 'drain', 'rejects', 'maxRejectRatio'],
   ...['onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
@@ -81,5 +85,6 @@ export function checkOptions(options: RunOptions): void {
   if (!checkpoint) return
   knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
   nonEmptyString('folder', checkpoint.folder)
-  if (checkpoint.everyMs !== undefined) positiveInteger('everyMs', checkpoint.everyMs)
+  if (checkpoint.everyMs !== undefined) numberBetween('everyMs', checkpoint.everyMs, 1, longestMs)
+  if (checkpoint.resume !== undefined) trueOrFalse('resume', checkpoint.resume)
 }

@@ -8,6 +8,7 @@ import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan
 import { discard, publish } from './publish.ts'
 import { RejectLog } from './reject-log.ts'
 import { unresumable } from './resumable.ts'
+import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
 import { type OperatorSummary, Tally } from './tally.ts'
@@ -57,6 +58,9 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
     const done = checkpointer?.from?.status === 'published' && checkpointer.from.summary
     if (done) return done as RunSummary
     return await running(flows, options, checkpointer)
+  } catch (error) {
+    if (checkpointer) keepResumePoint(error, checkpointer.summary(false))
+    throw error
   } finally {
     await checkpointer?.close()
   }
@@ -73,8 +77,11 @@ async function openedFor(
   if (problem) throw new OptionError(problem.message)
   const note = onNote ?? (() => undefined)
   const opened = await Checkpointer.open(checkpoint, { flows: plan, seed, disk, note })
-  if (opened.from?.status === 'published') note(`the run in ${checkpoint.folder} has finished`)
+  if (opened.from?.status === 'published')
+    note(`the run in ${checkpoint.folder} has finished: its rows are not read again`)
   else if (opened.from) note(`resumed from checkpoint ${String(opened.from.number)}`)
+  else if (checkpoint.resume)
+    note(`no checkpoint in ${checkpoint.folder}: starting at the beginning`)
   return opened
 }
 

@@ -1,27 +1,24 @@
-import { run } from '../run/run.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { makeFolder } from './output-folder.ts'
+import { afterRun, runWhole } from './run-whole.ts'
 import { fittedScores, writeAbout } from './scores.ts'
 import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 /** Fits the models that `score` uses and writes them to a folder. */
 export async function fit(
   options: FolderOptions,
-  { signal, onProgress }: WorkflowContext,
+  context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { out, model, seed, threads } = options
+  const { out, model } = options
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }
   const pictures = items.kind === 'pictures'
   await makeFolder(out)
   const rows = pictures ? await features(items.rows, settings) : items.rows
-  const ran = await run(await fittedScores(rows, out), {
-    ...{ seed, signal, onProgress },
-    ...(threads !== undefined && { threads }),
-  })
-  await writeAbout(out, pictures ? await featureHash(settings) : null)
+  const ran = await runWhole(await fittedScores(rows, out), options, context)
+  await afterRun(ran, async () => writeAbout(out, pictures ? await featureHash(settings) : null))
   const counts = itemCounts(ran)
   return {
     summary: { ...counts, models: out, seconds: ran.seconds },

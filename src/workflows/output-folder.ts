@@ -1,6 +1,8 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { nodeDisk } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
+import { putFile, wrapped } from '../run/checkpoint-folder.ts'
 
 /**
  * Makes the folder `path`, if it is not there.
@@ -38,4 +40,9 @@ async function isFolder(path: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   )
+}
+
+/** Puts a text file in place as a whole: what an earlier run wrote there stays until the new one is durable. */
+export async function putText(path: string, text: string): Promise<void> {
+  await wrapped(path, () => putFile(nodeDisk, path, Buffer.from(text)))
 }

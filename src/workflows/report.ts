@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { fromParquet } from '../../connectors/from-parquet.ts'
@@ -8,13 +9,14 @@ import { duplicates } from '../../operators/duplicates.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { PageSummary } from '../report/page-data.ts'
 import { reportPage } from '../report/report-page.ts'
-import { run, type RunSummary } from '../run/run.ts'
+import type { RunSummary } from '../run/run.ts'
 import { featureColumns, featureHash, features } from './features.ts'
 import { GroupCounter, type GroupCounts } from './group-counter.ts'
 import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { LabelCounter } from './label-counter.ts'
-import { makeFolder } from './output-folder.ts'
+import { makeFolder, putText } from './output-folder.ts'
+import { afterRun, runWhole } from './run-whole.ts'
 import { componentsOf, coordinates, fittedScores, writeAbout } from './scores.ts'
 import { versions } from './versions.ts'
 import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
@@ -47,20 +49,35 @@ export async function report(
   options: FolderOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const startedAt = new Date()
-  const started = performance.now()
+  const started = { date: new Date(), at: performance.now() }
   const files = filesIn(options.out)
   await makeFolder(options.out)
-  const { ran, model_hash, components } = await writeTables(options, context)
-  await writeAbout(files.models, model_hash)
-  const tablesSeconds = seconds(started)
+  const tables = await writeTables(options, context)
+  return afterRun(tables.ran, async () => {
+    await writeAbout(files.models, tables.model_hash)
+    const done =
+      (await earlierSummary(files, tables.ran)) ?? (await writePage(options, tables, started))
+    return { summary: done, text: textOf(done, files.page) }
+  })
+}
+
+type Summary = PageSummary & GroupCounts & Record<string, unknown>
+
+/** Writes the page and the summary; returns the summary. */
+async function writePage(
+  options: FolderOptions,
+  { ran, model_hash, components }: Tables,
+  started: { readonly date: Date; readonly at: number },
+): Promise<Summary> {
+  const files = filesIn(options.out)
+  const tablesSeconds = seconds(started.at)
   const pageStarted = performance.now()
-  const summary: PageSummary & GroupCounts & Record<string, unknown> = {
+  const summary: Summary = {
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
     ...itemCounts(ran),
     ...(await countedIn(files)),
     decoded: decodedCount(ran),
-    startedAt: startedAt.toISOString(),
+    startedAt: started.date.toISOString(),
     timings: { tables: tablesSeconds, total: tablesSeconds },
     versions: versions(),
     parameters: {
@@ -71,6 +88,7 @@ export async function report(
       ...(options.limit !== undefined && { limit: options.limit }),
       pcaComponents: components,
     },
+    ...(ran.checkpoint && { checkpoint: ran.checkpoint }),
   }
   const page = await reportPage(
     {
@@ -82,11 +100,31 @@ export async function report(
     },
     { seed: options.seed },
   )
-  await writeFile(files.page, page)
-  const timings = { tables: tablesSeconds, page: seconds(pageStarted), total: seconds(started) }
+  await putText(files.page, page)
+  const timings = { tables: tablesSeconds, page: seconds(pageStarted), total: seconds(started.at) }
   const done = { ...summary, timings }
-  await writeFile(files.summary, `${JSON.stringify(done, undefined, 2)}\n`)
-  return { summary: done, text: textOf(done, files.page) }
+  // The last file: if it is of this run, the page is too.
+  await putText(files.summary, `${JSON.stringify(done, undefined, 2)}\n`)
+  return done
+}
+
+/** The summary that this run, resumed after its end, has written already; undefined if it, or the page, is missing. */
+async function earlierSummary(
+  { summary, page }: ReturnType<typeof filesIn>,
+  { checkpoint }: RunSummary,
+): Promise<Summary | undefined> {
+  if (!checkpoint || !existsSync(summary) || !existsSync(page)) return undefined
+  const there = parsed(await readFile(summary, 'utf8'))
+  return there?.checkpoint?.run === checkpoint.run ? there : undefined
+}
+
+/** An earlier version may have been stopped while it wrote. */
+function parsed(text: string): (Summary & Partial<RunSummary>) | undefined {
+  try {
+    return JSON.parse(text) as Summary & Partial<RunSummary>
+  } catch {
+    return undefined
+  }
 }
 
 /** What went into the tables. */
@@ -97,11 +135,8 @@ interface Tables {
 }
 
 /** Runs everything up to the tables and models; returns what the run did. */
-async function writeTables(
-  options: FolderOptions,
-  { signal, onProgress }: WorkflowContext,
-): Promise<Tables> {
-  const { model, seed, threads } = options
+async function writeTables(options: FolderOptions, context: WorkflowContext): Promise<Tables> {
+  const { model } = options
   const files = filesIn(options.out)
   const items = itemsOf(options)
   const pictures = items.kind === 'pictures'
@@ -119,10 +154,7 @@ async function writeTables(
     embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
     groups: scored.pipe(duplicateGroups(), toParquet(files.groups)),
   }
-  const ran = await run(job, {
-    ...{ seed, signal, onProgress, rejects: toParquet(files.rejects) },
-    ...(threads !== undefined && { threads }),
-  })
+  const ran = await runWhole(job, options, context, toParquet(files.rejects))
   const model_hash = pictures ? await featureHash(settings) : null
   return { ran, model_hash, components: await componentsOf(rows) }
 }

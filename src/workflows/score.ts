@@ -1,10 +1,10 @@
 import { toJsonl } from '../../connectors/to-jsonl.ts'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { flowOf } from '../flow/flow.ts'
-import { run } from '../run/run.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
+import { runWhole } from './run-whole.ts'
 import { frozenScores, requireAbout } from './scores.ts'
 import type { ScoreOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
@@ -16,9 +16,9 @@ const columns = [
 /** Scores items by fitted models: how familiar they are, and the nearest item of the fitted set. */
 export async function score(
   options: ScoreOptions,
-  { signal, onProgress }: WorkflowContext,
+  context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { models, out, model, seed, threads } = options
+  const { models, out, model } = options
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }
   const pictures = items.kind === 'pictures'
@@ -28,10 +28,7 @@ export async function score(
   const there = new Set((await scored.schema())?.fields.map((field) => field.name))
   const written = { columns: columns.filter((name) => there.has(name)) }
   const write = /\.jsonl$|^-$/.test(out) ? toJsonl(out, written) : toParquet(out, written)
-  const ran = await run(flowOf(scored.pipe(write)), {
-    ...{ seed, signal, onProgress },
-    ...(threads !== undefined && { threads }),
-  })
+  const ran = await runWhole(flowOf(scored.pipe(write)), options, context)
   const counts = itemCounts(ran)
   return {
     summary: { ...counts, out, seconds: ran.seconds },

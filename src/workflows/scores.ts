@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RecordBatch, Schema } from 'apache-arrow'
 import { gmm } from '../../operators/gmm.ts'
@@ -10,6 +10,7 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
 import { requireField, schemaWith } from '../batch/schema.ts'
 import { tensorShape, tensorValues } from '../batch/tensor.ts'
+import { putText } from './output-folder.ts'
 
 /** Most components that familiarity is estimated in. */
 const mostComponents = 32
@@ -74,7 +75,7 @@ interface AboutModels {
 
 /** Notes which features the models in `models` are for. */
 export async function writeAbout(models: string, model_hash: string | null): Promise<void> {
-  await writeFile(parts(models).about, `${JSON.stringify({ model_hash })}\n`)
+  await putText(parts(models).about, `${JSON.stringify({ model_hash })}\n`)
 }
 
 /**

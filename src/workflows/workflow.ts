@@ -1,3 +1,4 @@
+import type { CheckpointOptions } from '../run/checkpointer.ts'
 import type { Progress } from '../run/run.ts'
 
 /** Where rows come from. */
@@ -22,6 +23,8 @@ export interface WorkflowOptions {
   readonly limit?: number
   /** Worker threads. */
   readonly threads?: number
+  /** Keeps checkpoints, so that a run that was cut short can be resumed. */
+  readonly checkpoint?: CheckpointOptions
 }
 
 /** Options of `report` and `fit`. */
@@ -42,6 +45,8 @@ export interface ScoreOptions extends WorkflowOptions {
 export interface WorkflowContext {
   /** Aborts when it is to stop and publish nothing. */
   readonly signal: AbortSignal
+  /** Aborts when it is to take a last checkpoint and to leave the rest for a resumed run. */
+  readonly drain: AbortSignal
   /** Shows how far it is. */
   readonly onProgress: (progress: Progress) => void
   /** Tells the user something, in one line. */
@@ -56,7 +61,10 @@ export interface WorkflowResult {
   readonly text: string
 }
 
-/** A workflow: `report`, `fit`, `score`. */
+/**
+ * A workflow: `report`, `fit`, `score`. One that was cut short at any point comes out right when it is
+ * called again with `checkpoint.resume`; fails with a `SuspendedError` when it is drained.
+ */
 export type Workflow<Options> = (
   options: Options,
   context: WorkflowContext,

@@ -60,3 +60,24 @@ const stuck = (bounded: boolean) => source<RecordBatch, number>({
   },
 })
 `
+
+/** A source of 5 rows that stops after the third until it is resumed, and says so on stderr. */
+export const halting = `
+import { toJsonl } from 'millrace/connectors/to-jsonl'
+
+const halting = (bounded: boolean) => source<RecordBatch, number>({
+  name: 'halting',
+  bounded,
+  schema: () => batchOf([textColumn('id', [])]).schema,
+  async *read({ signal }: Context, from) {
+    for (let i = from ?? 0; i < 5; i++) {
+      yield [batchOf([textColumn('id', ['row' + String(i)])]), i + 1]
+      if (i !== 2) continue
+      process.stderr.write('waiting\\n')
+      const alive = setInterval(() => undefined, 1_000)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      clearInterval(alive)
+    }
+  },
+})
+`

@@ -23,6 +23,7 @@ export function newFolder(): string {
 export function unattended(): WorkflowContext {
   return {
     signal: new AbortController().signal,
+    drain: new AbortController().signal,
     onProgress: () => undefined,
     note: () => undefined,
   }

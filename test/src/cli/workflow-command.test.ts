@@ -86,6 +86,22 @@ describe('configureFolderCommand', () => {
   })
 
   it.each([
+    ['the command line', ['--checkpoint', 'c', '--every', '2s', '--resume'], '{}'],
+    ['the config', [], '{"checkpoint": "c", "every": "2s", "resume": true}'],
+  ])('takes how to keep checkpoints from %s', async (_name, args, text) => {
+    const config = `${folderOf({ 'c.json': text })}/c.json`
+    const { given } = await report(['photos', '--out', 'o', '--config', config, ...args])
+    const checkpoint = { folder: 'c', everyMs: 2_000, resume: true }
+    expect(given).toEqual([{ sources: [{ path: 'photos' }], out: 'o', seed: 0, checkpoint }])
+  })
+
+  it('refuses to resume without a checkpoint, before the workflow starts', async () => {
+    await expect(report(['photos', '--out', 'o', '--resume'])).rejects.toThrow(
+      'Expected --resume to come with --checkpoint DIR',
+    )
+  })
+
+  it.each([
     [
       'an unknown option',
       '{"limt": 5}',
@@ -97,6 +113,7 @@ describe('configureFolderCommand', () => {
       'to fit: Expected a whole number. Got "many"',
     ],
     ['a list for a text', '{"out": ["a"]}', 'to be a text or a number, got ["a"]'],
+    ['a number for a time', '{"every": 30}', 'to fit: Expected a time such as 500ms, 30s'],
     ['a text for a flag', '{"json": "yes"}', 'to be true or false, got "yes"'],
     ['a list', '[]', 'to be a JSON object of options, got a list'],
     ['no JSON', 'out: there', 'to be a JSON file, got Unexpected token'],
