@@ -114,8 +114,12 @@ export class ColumnFile {
   async write(state?: ColumnFileState): Promise<ColumnWriter> {
     const file = await this.#place.disk.open(this.path, state ? 'update' : 'create')
     this.#pieces = new ColumnPieces(this.#prefix.length, state?.pieces)
-    if (state) await file.truncate(this.bytes)
-    else await file.write(this.#prefix, 0)
+    try {
+      await (state ? file.truncate(this.bytes) : file.write(this.#prefix, 0))
+    } catch (error) {
+      await file.close()
+      throw error
+    }
     return new ColumnWriter(this, file, this.#pieces, state?.block)
   }
 

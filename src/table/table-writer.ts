@@ -40,6 +40,11 @@ export class TableWriter {
     return this.#schema
   }
 
+  /** The files, by column. They have all rows when the writer has been restored, or is finished. */
+  get files(): ReadonlyMap<string, ColumnFile> {
+    return this.#files
+  }
+
   /**
    * Adds the rows of `batch`.
    *
