@@ -72,10 +72,7 @@ export const nodeDisk: Disk = {
       throw error
     }
   },
-  async syncFolder(path) {
-    const folder = await open(path, 'r')
-    await folder.sync().finally(() => folder.close())
-  },
+  syncFolder,
   lock: lockFile,
 }
 
@@ -109,6 +106,19 @@ function nodeFile(handle: FileHandle): DiskFile {
   }
 }
 
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } catch (error) {
+    // Some network file systems have no such call for folders.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error
+  } finally {
+    await folder.close()
+  }
+}
+
 /** Step by step, since the recursive `mkdir` of Node 20 never ends where the system makes no folder (`/proc`). */
 async function makeFolders(path: string): Promise<void> {
   const parent = dirname(path)
@@ -121,5 +131,5 @@ async function makeFolders(path: string): Promise<void> {
     await makeFolders(parent)
     return makeFolders(path)
   }
-  await nodeDisk.syncFolder(parent)
+  await syncFolder(parent)
 }

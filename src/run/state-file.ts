@@ -15,7 +15,7 @@ export interface FileDigest {
 }
 
 /** Bytes of a file that are hashed at a time. */
-const pieceBytes = 2 ** 20
+const pieceBytes = 2 ** 18
 
 declare module 'v8' {
   interface Deserializer {

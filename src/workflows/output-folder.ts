@@ -1,5 +1,4 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, constants } from 'node:fs/promises'
 import { nodeDisk } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
 import { putFile, wrapped } from '../run/checkpoint-folder.ts'
@@ -11,7 +10,7 @@ import { putFile, wrapped } from '../run/checkpoint-folder.ts'
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await makeFolders(path)
+    await nodeDisk.mkdir(path)
     await access(path, constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw new ConnectorError(
@@ -20,26 +19,6 @@ export async function makeFolder(path: string): Promise<void> {
       { cause },
     )
   }
-}
-
-/** Step by step, since the recursive `mkdir` of Node 20 never ends where the system makes no folder (`/proc`). */
-async function makeFolders(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    if (await isFolder(path)) return
-    const parent = dirname(path)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(parent))) throw error
-    await makeFolders(parent)
-    await makeFolders(path)
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
 }
 
 /** Puts a text file in place as a whole: what an earlier run wrote there stays until the new one is durable. */
