@@ -69,7 +69,7 @@ export class Checkpointer {
   readonly #seed: number
   #run: Run | undefined
   #fail: (cause: unknown) => void = () => undefined
-  #ready: (barrier: Barrier) => Promise<void> = () => Promise.resolve()
+  #ready: (barrier: Barrier) => Promise<boolean> = () => Promise.resolve(true)
   /** Ends that have neither ended nor seen the barrier that is on its way. */
   #awaited = new Set<number>()
   #open = new Set<number>()
@@ -140,12 +140,13 @@ export class Checkpointer {
 
   /**
    * Begins to take checkpoints of a run with `ends` ends. `ready` is called when a barrier has
-   * come through all of them, `fail` when a checkpoint cannot be written.
+   * come through all of them, and says whether it may be committed; `fail` is called when a checkpoint
+   * cannot be written.
    */
   start(
     run: Run,
     ends: number,
-    on: { ready: (barrier: Barrier) => Promise<void>; fail: (cause: unknown) => void },
+    on: { ready: (barrier: Barrier) => Promise<boolean>; fail: (cause: unknown) => void },
   ): void {
     this.#run = run
     this.#ready = on.ready
@@ -243,7 +244,10 @@ export class Checkpointer {
 
   async #commitBarrier(barrier: Barrier): Promise<void> {
     const began = performance.now()
-    await this.#ready(barrier)
+    if (!(await this.#ready(barrier))) {
+      this.#last?.resolve()
+      return
+    }
     const states = this.#statesOf(barrier.states)
     await this.#commit({ number: barrier.checkpoint, status: 'running', states })
     await barrier.committed()

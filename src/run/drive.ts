@@ -103,13 +103,14 @@ function startEnds(
   }
   checkpointer?.start(state, named.length, {
     async ready(barrier) {
-      if (!options.rejects) return rejects.pass(barrier)
-      await new Promise<void>((resolve) => {
+      const [rejectsEnd] = ends.slice(flowEnds.length)
+      const saved = new Promise<boolean>((resolve) => {
         rejectsSaved = () => {
-          resolve()
+          resolve(true)
         }
-        void rejects.pass(barrier)
       })
+      await rejects.pass(barrier)
+      return !rejectsEnd || Promise.race([saved, never(rejectsEnd)])
     },
     fail(cause) {
       stop.abort(cause)
@@ -124,6 +125,12 @@ function startEnds(
     rejects.close()
   })
   return ends
+}
+
+/** False, once `end` has come. */
+async function never(end: Promise<unknown>): Promise<false> {
+  await Promise.allSettled([end])
+  return false
 }
 
 /** What is done with the messages that come to an end. */

@@ -1,5 +1,7 @@
-import { type Disk, type DiskFile } from '../disk.ts'
+import { dirname } from 'node:path'
+import type { Disk, DiskFile } from '../disk.ts'
 import type { Reject } from '../flow/control.ts'
+import { wrapped } from './checkpoint-folder.ts'
 import { failPoint } from './fail-point.ts'
 
 /** How far a file of rejects goes. */
@@ -21,14 +23,15 @@ export class RejectFile {
   readonly #disk: Disk
   #file: Promise<DiskFile> | undefined
   #end: RejectMark
-  #restored: boolean
+  /** Whether the folder durably has it. */
+  #inPlace: boolean
 
   /** Goes on at `mark`; what the file has behind it is cut off. */
   constructor(path: () => Promise<string>, disk: Disk, mark: RejectMark = start) {
     this.#path = path
     this.#disk = disk
     this.#end = mark
-    this.#restored = mark.bytes > 0
+    this.#inPlace = mark.bytes > 0
   }
 
   /** How far it goes. */
@@ -39,25 +42,27 @@ export class RejectFile {
   /** Adds `rejects` at the end. One call at a time. */
   async append(rejects: readonly Reject[]): Promise<void> {
     const bytes = Buffer.from(rejects.map((reject) => `${JSON.stringify(reject)}\n`).join(''))
-    const file = await (this.#file ??= this.#open())
-    await file.write(bytes, this.#end.bytes)
+    await this.#wrapped((file) => file.write(bytes, this.#end.bytes))
     failPoint('rejects: after append')
     this.#end = { bytes: this.#end.bytes + bytes.length, rows: this.#end.rows + rejects.length }
   }
 
   /** Makes durable what was added. */
   async sync(): Promise<void> {
-    await (await this.#file)?.sync()
+    if (!this.#file) return
+    await this.#wrapped(async (file, path) => {
+      await file.sync()
+      if (!this.#inPlace) await this.#disk.syncFolder(dirname(path))
+      this.#inPlace = true
+    })
   }
 
   /** Reads from one mark to another; holds a quarter of a mebibyte. */
   async *read(from: number, to: number): AsyncGenerator<readonly Reject[]> {
-    if (from === to) return
-    const file = await (this.#file ??= this.#open())
     let rest = Buffer.alloc(0)
     for (let at = from; at < to;) {
       const bytes = Buffer.alloc(Math.min(chunkBytes, to - at))
-      const read = await file.read(bytes, at)
+      const read = await this.#wrapped((file) => file.read(bytes, at))
       if (read === 0) throw new Error(`Expected ${String(to)} bytes of rejects, got ${String(at)}`)
       at += read
       const text = Buffer.concat([rest, bytes.subarray(0, read)])
@@ -75,9 +80,14 @@ export class RejectFile {
     await file?.close()
   }
 
-  async #open(): Promise<DiskFile> {
+  /** Works with the file, open; an error of the system is a ConnectorError. */
+  async #wrapped<T>(work: (file: DiskFile, path: string) => Promise<T>): Promise<T> {
     const path = await this.#path()
-    if (!this.#restored) {
+    return wrapped(path, async () => work(await (this.#file ??= this.#open(path)), path))
+  }
+
+  async #open(path: string): Promise<DiskFile> {
+    if (!this.#inPlace) {
       await this.#disk.rm(path)
       return this.#disk.open(path, 'create')
     }

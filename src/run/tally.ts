@@ -60,7 +60,8 @@ export class Tally {
     let rejected = 0
     for (const { key, counts, ended } of this.#run.slots.values()) {
       const { rowsIn } = counts
-      const out = counts.rowsKept + counts.rejected + counts.dropped
+      // How many rows an expanding operator kept is known at its end.
+      const out = (ended ? counts.rowsKept : 0) + counts.rejected + counts.dropped
       if (ended ? out !== rowsIn || counts.dropped < 0 : out > rowsIn)
         throw lost(`${key} to account for ${String(rowsIn)} rows`, out)
       if (ended) rejected += counts.rejected

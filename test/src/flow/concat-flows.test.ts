@@ -8,7 +8,7 @@ import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { partsOf } from '../../../src/run/plan.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { source } from '../../../src/flow/source.ts'
-import { runFrom } from '../../helpers/runs.ts'
+import { pulled, runFrom } from '../../helpers/runs.ts'
 
 describe('concatFlows', () => {
   it('reads one after another, and opens nothing before its turn', async () => {
@@ -61,6 +61,22 @@ describe('concatFlows', () => {
     for await (const value of resumed.pull({ signal: new AbortController().signal, run: rest }))
       after.push(value)
     expect(after).toEqual([4, 5])
+  })
+
+  it('passes a barrier once, though each source whose turn comes while it is due sends it', async () => {
+    const flow = (value: number): Flow<number> =>
+      source<number, number>({
+        name: 'one',
+        async *read() {
+          yield await Promise.resolve([value, 1] as const)
+        },
+      })
+    const run = new Run()
+    const barrier = new Barrier(1)
+    run.request(barrier)
+    const all = await pulled(concatFlows([flow(1), flow(2)]), run)
+    expect(all).toEqual([barrier, 1, 2])
+    expect(barrier.states.get('concatFlows')?.state).toBe(0)
   })
 
   it('refuses different columns, and an empty list', async () => {

@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { take } from 'rxjs'
 import { describe, expect, it } from 'vitest'
+import { limit } from '../../../operators/limit.ts'
 import { OptionError, RejectLimitError } from '../../../src/errors.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { operate } from '../../../src/flow/operate.ts'
@@ -23,6 +24,20 @@ describe('run', () => {
       { name: 'refuse', rowsIn: 5, rowsKept: 4, rejected: 1, dropped: 0 },
       { name: 'to-kept', rowsIn: 4, rowsKept: 4, rejected: 0, dropped: 0 },
     ])
+  })
+
+  it('takes an operator that makes more rows than it got, and is ended early', async () => {
+    const doubled = operate<RecordBatch, RecordBatch>({
+      name: 'doubled',
+      start: () => ({
+        *next(batch) {
+          yield batch
+          yield batch
+        },
+      }),
+    })
+    const summary = await run(letters('a', 9).pipe(doubled, limit(5)))
+    expect(summary.operators.at(-1)).toMatchObject({ name: 'limit', rowsKept: 5 })
   })
 
   const jobs: { name: string; job: () => Job; rows: number }[] = [
