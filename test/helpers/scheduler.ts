@@ -28,6 +28,8 @@ export class Scheduler {
   readonly #random: Random
   readonly #waiting: (() => void)[] = []
   readonly #timers = new Map<number, Timer>()
+  /** What is called at the next turn of the event loop. */
+  readonly #immediates = new Set<() => void>()
   #lastTimer = 0
   #nowMs = 0
   #steps = 0
@@ -72,6 +74,11 @@ export class Scheduler {
       }
     } finally {
       this.#stopped = true
+      // The library notes there that the event loop had its turn, for all that runs in the process.
+      while (this.#immediates.size > 0) {
+        for (const immediate of this.#immediates) immediate()
+        await new Promise((resolve) => turnOfLoop(resolve))
+      }
       restore()
     }
   }
@@ -114,12 +121,12 @@ export class Scheduler {
         }, ms),
       setInterval: (act: () => void, ms = 0) => start(act, Math.max(1, ms), Math.max(1, ms)),
       setImmediate: (act: (...args: unknown[]) => void, ...args: unknown[]) => {
-        this.turn().then(
-          () => {
-            act(...args)
-          },
-          () => undefined,
-        )
+        const immediate = (): void => {
+          this.#immediates.delete(immediate)
+          act(...args)
+        }
+        this.#immediates.add(immediate)
+        void this.turn().then(immediate)
       },
       clearTimeout: stop,
       clearInterval: stop,

@@ -137,6 +137,11 @@ export class SimulatedDisk {
     this.#locks = new Set()
   }
 
+  /** Makes a folder, for good. */
+  makeFolder(path: string): void {
+    this.#makeFolders(resolve(path))
+  }
+
   /** The text of a file; undefined if there is none. */
   text(path: string): string | undefined {
     const node = this.#find(path)
@@ -226,17 +231,17 @@ export class SimulatedDisk {
   #file(path: string): File {
     const node = this.#find(path)
     if (node instanceof File) return node
-    throw systemError(node ? 'EISDIR' : 'ENOENT')
+    throw systemError(node ? 'EISDIR' : 'ENOENT', path)
   }
 
   #folder(path: string): Folder {
     const node = this.#find(path)
     if (node instanceof Folder) return node
-    throw systemError(node ? 'ENOTDIR' : 'ENOENT')
+    throw systemError(node ? 'ENOTDIR' : 'ENOENT', path)
   }
 
   #create(path: string): File {
-    if (this.#find(path)) throw systemError('EEXIST')
+    if (this.#find(path)) throw systemError('EEXIST', path)
     const folder = this.#folder(dirname(path))
     const file = new File()
     this.#files.push(file)
@@ -247,10 +252,10 @@ export class SimulatedDisk {
 
   #rename(from: string, to: string): void {
     const node = this.#find(from)
-    if (!node) throw systemError('ENOENT')
+    if (!node) throw systemError('ENOENT', from)
     const there = this.#find(to)
     if (there instanceof Folder && (node instanceof File || there.current.size > 0))
-      throw systemError('ENOTEMPTY')
+      throw systemError('ENOTEMPTY', to)
     this.#change({
       removed: [this.#folder(dirname(from)), basename(from)],
       added: [this.#folder(dirname(to)), basename(to), node],
@@ -262,7 +267,7 @@ export class SimulatedDisk {
   #makeFolders(path: string): void {
     const there = this.#find(path)
     if (there instanceof Folder) return
-    if (there) throw systemError('EEXIST')
+    if (there) throw systemError('EEXIST', path)
     this.#makeFolders(dirname(path))
     const folder = new Folder()
     this.#folders.push(folder)
@@ -341,6 +346,6 @@ function edited(bytes: Uint8Array, edit: Edit): Uint8Array {
   return made
 }
 
-function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: simulated`), { code })
+function systemError(code: string, path = ''): Error {
+  return Object.assign(new Error(`${code}: simulated, '${path}'`), { code, path })
 }
