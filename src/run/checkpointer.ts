@@ -152,7 +152,8 @@ export class Checkpointer {
     this.#ready = on.ready
     this.#fail = on.fail
     for (let end = 0; end < ends; end++) this.#open.add(end)
-    this.#schedule(this.#everyMs)
+    if (this.#last) this.#request()
+    else this.#schedule(this.#everyMs)
   }
 
   /** Notes that `barrier` has come to an end. */
