@@ -39,6 +39,8 @@ export interface FlowInfo {
   readonly release?: (context: Context) => void
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
+  /** What a sink writes that nothing else may write at the same time: the whole path of a file or folder. */
+  readonly target?: string
   /**
    * Whether a run can go on from a checkpoint with it: a source that does not know its position cannot.
    *

@@ -62,6 +62,8 @@ export interface SinkSpec<S> {
    * @default none
    */
   readonly columns?: readonly string[]
+  /** See {@link FlowInfo}. */
+  readonly target?: string
   /** The schema that is written, from the input without the heavy columns left out; throws {@link SchemaError} when the input lacks something. */
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** See {@link FlowInfo}. */
@@ -80,7 +82,7 @@ export interface SinkSpec<S> {
  * - An error or an early end aborts the writer, and no receipt comes.
  */
 export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBatch, WriteSummary> {
-  const { name, guarantee, memoryBytes, settings } = spec
+  const { name, guarantee, target, memoryBytes, settings } = spec
   const columns = new Set(spec.columns)
 
   return (input) => {
@@ -97,6 +99,7 @@ export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBat
           const carried = schemaWithoutHeavy(first as Schema, columns)
           return spec.schema ? spec.schema(carried) : carried
         },
+        ...(target !== undefined && { target }),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(settings && { settings }),
       },

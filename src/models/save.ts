@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { copyFile, type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import {
   makeVector,
   Table,
@@ -11,7 +11,9 @@ import {
   type Vector,
   vectorFromArray,
 } from 'apache-arrow'
+import { nodeDisk } from '../disk.ts'
 import { DataError } from '../errors.ts'
+import { replaceFolder } from '../output/replace-folder.ts'
 import { pathInside } from '../path-inside.ts'
 import {
   type ArrayEntry,
@@ -40,14 +42,7 @@ export async function saveModel(folder: string, state: ModelState): Promise<void
   await mkdir(temporary, { recursive: true })
   try {
     await writeFolder(temporary, state)
-    const previous = `${temporary}.previous`
-    const moved = await renameIfThere(target, previous)
-    await rename(temporary, target).catch(async (error: unknown) => {
-      if (moved) await rename(previous, target)
-      throw error
-    })
-    await syncFolder(dirname(target))
-    if (moved) await rm(previous, { recursive: true })
+    await replaceFolder(temporary, target, nodeDisk)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
     throw error
@@ -259,14 +254,4 @@ async function sync(path: string): Promise<void> {
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   await folder.sync().finally(() => folder.close())
-}
-
-async function renameIfThere(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
 }

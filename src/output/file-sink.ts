@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { type Disk, nodeDisk } from '../disk.ts'
 import type { Context } from '../flow/context.ts'
 import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
-import { OutputFile, type OutputState } from './output-file.ts'
+import { OutputFile, type OutputState, writing } from './output-file.ts'
 import { failPoint } from '../run/fail-point.ts'
 
 /** Writes rows into one file, in some format. The calls come one at a time. */
@@ -61,13 +61,17 @@ export interface FileSinkState<S> {
 export function fileSink<S>(
   format: FileFormat<S>,
   target: FileTarget,
-): Pick<SinkSpec<FileSinkState<S>>, 'name' | 'guarantee' | 'open' | 'publish'> {
+): Pick<SinkSpec<FileSinkState<S>>, 'name' | 'guarantee' | 'target' | 'open' | 'publish'> {
+  const { path, parts } = target
   return {
     name: format.name,
     guarantee: 'exactly-once',
+    target: resolve(path),
     open: (context, from) => FileWriter.open(format, target, context, from),
-    publish: async ({ whole }, { run }) => {
-      for (const file of whole) await OutputFile.publish(file, run?.disk ?? nodeDisk)
+    async publish({ whole }, { run }) {
+      const disk = run?.disk ?? nodeDisk
+      // Who reads the parts may take them away as they come.
+      for (const file of whole) await OutputFile.publish(file, disk, { taken: parts })
     },
   }
 }
@@ -77,11 +81,17 @@ interface Place {
   readonly disk: Disk
 }
 
+/** A file that is being written. */
+interface Current<S> {
+  readonly file: OutputFile
+  readonly encoder: Encoder<S>
+}
+
 class FileWriter<S> implements Writer<FileSinkState<S>> {
   readonly #format: FileFormat<S>
   readonly #target: FileTarget
   readonly #place: Place
-  #current: { readonly file: OutputFile; readonly encoder: Encoder<S> } | undefined
+  #current: Current<S> | undefined
   /** Whole, and not known to be published. */
   #whole: OutputState[] = []
   #written = { rows: 0, bytes: 0, files: 0 }
@@ -102,10 +112,8 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = run ?? {}
     const writer = new FileWriter(format, target, { id, disk })
     if (from) await writer.#restore(from)
-    if (target.parts) {
-      await disk.mkdir(target.path)
-      await writer.#removeLater()
-    } else if (!writer.#current) await writer.#start(target.path)
+    if (target.parts) await writer.#openFolder()
+    else if (!writer.#current) await writer.#start(target.path)
     return writer
   }
 
@@ -133,34 +141,46 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     this.#current = undefined
     await current?.encoder.close()
     await (keep ? current?.file.close() : current?.file.discard())
-    if (!keep) for (const { temporary } of this.#whole) await this.#place.disk.rm(temporary)
+    if (keep) return
+    for (const state of this.#whole) await OutputFile.remove(state, this.#place.disk)
   }
 
   async #restore({ open, written, part }: FileSinkState<S>): Promise<void> {
     this.#written = { ...written }
     this.#part = part
-    if (!open) return
-    const file = await OutputFile.resume(open.file, this.#place.disk)
-    this.#current = { file, encoder: await this.#format.encode(file, open.encoder) }
+    if (open) await this.#encode(await OutputFile.resume(open.file, this.#place.disk), open.encoder)
   }
 
-  /** An older checkpoint may be gone on from: the parts behind it are going to be written again. */
-  async #removeLater(): Promise<void> {
+  /**
+   * Makes the folder of the parts. What the run has there behind the checkpoint that it goes on from
+   * is removed, published or not: an older checkpoint may have been gone back to, and it comes again.
+   */
+  async #openFolder(): Promise<void> {
     const { disk, id } = this.#place
-    for (const name of await disk.readdir(this.#target.path)) {
-      const [, number] = new RegExp(`^part-${id}-(\\d+)\\.`).exec(name) ?? []
-      if (Number(number) > this.#part) await disk.rm(join(this.#target.path, name))
+    const { path } = this.#target
+    const own = new RegExp(`^\\.?part-${id}-(\\d+)\\.`)
+    await writing(path, async () => {
+      await disk.mkdir(path)
+      for (const name of await disk.readdir(path))
+        if (Number(own.exec(name)?.[1]) > this.#part) await disk.rm(join(path, name))
+    })
+  }
+
+  async #start(path: string): Promise<Current<S>> {
+    return this.#encode(await OutputFile.create(path, this.#place), undefined)
+  }
+
+  async #encode(file: OutputFile, from: S | undefined): Promise<Current<S>> {
+    try {
+      return (this.#current = { file, encoder: await this.#format.encode(file, from) })
+    } catch (error) {
+      await (from === undefined ? file.discard() : file.close())
+      throw error
     }
   }
 
-  async #start(path: string): Promise<{ file: OutputFile; encoder: Encoder<S> }> {
-    const file = await OutputFile.create(path, this.#place)
-    this.#current = { file, encoder: await this.#format.encode(file, undefined) }
-    return this.#current
-  }
-
   /** Ends the file that is being written; it is whole and durable, and not published. */
-  async #end({ file, encoder }: { file: OutputFile; encoder: Encoder<S> }): Promise<OutputState> {
+  async #end({ file, encoder }: Current<S>): Promise<OutputState> {
     await encoder.finish()
     failPoint('file: assembled')
     await encoder.close()

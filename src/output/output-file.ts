@@ -42,10 +42,7 @@ export class OutputFile {
   static async create(path: string, { id, disk }: { id: string; disk: Disk }): Promise<OutputFile> {
     return writing(path, async () => {
       if ((await disk.stat(path))?.folder)
-        throw new ConnectorError(`Expected ${path} to be a file, got a folder`, {
-          url: path,
-          retryable: false,
-        })
+        throw unusable(path, `Expected ${path} to be a file, got a folder`)
       const temporary = join(dirname(path), `.${basename(path)}.${id}.tmp`)
       await disk.rm(temporary)
       return new OutputFile(
@@ -56,27 +53,44 @@ export class OutputFile {
     })
   }
 
-  /** Goes on with a file where `state` left it; what was written after that is cut off. */
+  /**
+   * Goes on with a file where `state` left it; what was written after that is cut off.
+   *
+   * @throws {ConnectorError} if it is gone, or shorter than that
+   */
   static async resume(state: OutputState, disk: Disk): Promise<OutputFile> {
-    return writing(state.path, async () => {
-      const file = await disk.open(state.temporary, 'update')
-      await file.truncate(state.bytes)
+    const { path, temporary, bytes } = state
+    return writing(path, async () => {
+      const found = (await disk.stat(temporary))?.bytes ?? 0
+      // Cutting a shorter file would fill it up with zeros.
+      if (found < bytes) throw unusable(path, changed(state, `one of ${String(found)} bytes`))
+      const file = await disk.open(temporary, 'update')
+      await file.truncate(bytes)
       return new OutputFile(state, disk, file)
     })
   }
 
-  /** Gives a whole file its final name, durably. Does nothing if that has been done. */
-  static async publish({ path, temporary }: OutputState, disk: Disk): Promise<void> {
+  /**
+   * Gives a whole file its final name, durably. Does nothing if that has been done; the file may
+   * have been `taken` away since by whom it was for.
+   *
+   * @throws {ConnectorError} if it has neither name
+   */
+  static async publish(
+    state: OutputState,
+    disk: Disk,
+    { taken }: { readonly taken: boolean },
+  ): Promise<void> {
+    const { path, temporary, bytes } = state
     await writing(path, async () => {
+      const folder = dirname(path)
       failPoint('file: before rename')
       if (await disk.stat(temporary)) await disk.rename(temporary, path)
-      else if (!(await disk.stat(path)))
-        throw new ConnectorError(
-          `Expected ${temporary}, which is complete and is to be called ${path}, got neither: one of them was removed`,
-          { url: path, retryable: false },
-        )
+      else if (taken && !(await disk.stat(folder))) return
+      else if (!taken && (await disk.stat(path))?.bytes !== bytes)
+        throw unusable(path, changed(state, `neither that nor ${path} as it was written`))
       failPoint('file: after rename')
-      await disk.syncFolder(dirname(path))
+      await disk.syncFolder(folder)
     })
   }
 
@@ -110,14 +124,28 @@ export class OutputFile {
     await this.#file.close().catch(() => undefined)
   }
 
-  /** Closes the file and removes it. */
+  /** Closes the file and removes it, as far as the system lets it. */
   async discard(): Promise<void> {
     await this.close()
-    await this.#disk.rm(this.#temporary)
+    await OutputFile.remove({ temporary: this.#temporary }, this.#disk)
+  }
+
+  /** Removes a file that is not published, as far as the system lets it. */
+  static async remove({ temporary }: Pick<OutputState, 'temporary'>, disk: Disk): Promise<void> {
+    await disk.rm(temporary).catch(() => undefined)
   }
 }
 
-async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+function unusable(path: string, message: string): ConnectorError {
+  return new ConnectorError(message, { url: path, retryable: false })
+}
+
+function changed({ path, temporary, bytes }: OutputState, got: string): string {
+  return `Expected ${temporary}, the ${String(bytes)} bytes of ${path} that the run has written, got ${got}: start over`
+}
+
+/** Makes an error of the system one about writing `path`. */
+export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {

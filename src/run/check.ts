@@ -3,6 +3,7 @@ import { FlowError, SchemaError, type ErrorCode } from '../errors.ts'
 import type { Flow } from '../flow/flow.ts'
 import { nearest } from '../options.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
+import { sameTargets } from './same-target.ts'
 
 /** Something that a check found. */
 export interface Problem {
@@ -58,6 +59,7 @@ export async function checkParts(flows: readonly Flow<unknown>[]): Promise<{
       problems.push(problemOf(part, inputs, error))
     }
   }
+  problems.push(...sameTargets(flows))
   for (const flow of flows) if (!writes(flow)) problems.push(drained(flow))
   return { parts: [...schemas].map(([part, schema]) => ({ part, schema })), problems }
 }

@@ -1,6 +1,7 @@
 import { RecordBatch } from 'apache-arrow'
 import type { Context } from '../flow/context.ts'
 import { Barrier, Rejects } from '../flow/control.ts'
+import { Deferred } from '../flow/deferred.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 import type { Checkpointer } from './checkpointer.ts'
@@ -90,27 +91,24 @@ function startEnds(
     return summaries
   })
   const ends = [...flowEnds]
-  let rejectsSaved: ((barrier: Barrier) => void) | undefined
+  let saved = new Deferred()
+  let written: Promise<unknown> | undefined
   if (options.rejects) {
     const sink = flowOf(rejects.flow.pipe(options.rejects))
-    ends.push(
-      readEnd(
-        sink,
-        { ...shared, lane: rejectLane },
-        { barrier: (barrier) => rejectsSaved?.(barrier) },
-      ),
-    )
+    const context = { ...shared, lane: rejectLane }
+    const end = readEnd(sink, context, {
+      barrier: () => {
+        saved.resolve()
+      },
+    })
+    ends.push(end)
+    written = end
   }
   checkpointer?.start(state, named.length, {
     async ready(barrier) {
-      const [rejectsEnd] = ends.slice(flowEnds.length)
-      const saved = new Promise<boolean>((resolve) => {
-        rejectsSaved = () => {
-          resolve(true)
-        }
-      })
+      saved = new Deferred()
       await rejects.pass(barrier)
-      return !rejectsEnd || Promise.race([saved, never(rejectsEnd)])
+      return !written || Promise.race([saved.promise.then(() => true), never(written)])
     },
     fail(cause) {
       stop.abort(cause)

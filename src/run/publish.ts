@@ -1,11 +1,15 @@
-import type { Saved } from '../flow/saved.ts'
 import { replaceFolder } from '../output/replace-folder.ts'
+import type { Saved } from '../flow/saved.ts'
+import { writing } from '../output/output-file.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { RejectLog } from './reject-log.ts'
 import type { Run } from './run-state.ts'
 import { failPoint } from './fail-point.ts'
 
-/** Makes visible what a run has written, all of it; with checkpoints so that a crash in between is made up for. */
+/**
+ * Makes visible what a run has written, all of it; with checkpoints so that a crash in between is made
+ * up for. Without, what is renamed before the system refuses one stays, and the rest is for {@link discard}.
+ */
 export async function publish(
   run: Run,
   rejects: RejectLog,
@@ -15,8 +19,9 @@ export async function publish(
   if (checkpointer) await rejects.saveAll(states)
   await checkpointer?.finish('complete', summary, states)
   failPoint('publish: before the first')
-  for (const { from, to } of run.folders.values()) await replaceFolder(from, to, run.disk)
-  for (const publication of run.publications.splice(0)) await publication.publish()
+  for (const { from, to } of run.folders.values())
+    await writing(to, () => replaceFolder(from, to, run.disk))
+  for (let next; (next = run.publications[0]); run.publications.shift()) await next.publish()
   failPoint('publish: after the last')
   await checkpointer?.finish('published', summary)
 }

@@ -4,7 +4,7 @@ import { batchOf, int32Column, textColumn } from '../batch/batch.ts'
 import type { Barrier, Control, Reject, Rejects } from '../flow/control.ts'
 import { RejectLimitError } from '../errors.ts'
 import { Deferred } from '../flow/deferred.ts'
-import { Flow } from '../flow/flow.ts'
+import { Flow, flowOf, type Pull } from '../flow/flow.ts'
 import type { Saved } from '../flow/saved.ts'
 import { RejectFile, type RejectMark } from './reject-file.ts'
 import type { Run } from './run-state.ts'
@@ -29,12 +29,15 @@ export interface RejectLogOptions {
   readonly flows: readonly string[]
   /** Whether rejects come out in the order of the flows, at the end; else as they arrive, or with the checkpoint that they are part of. */
   readonly ordered: boolean
-  /** Whether somebody reads {@link RejectLog.flow}. */
-  readonly read: boolean
   /** See `RunOptions`. */
   readonly maxRatio: number
   /** Rows read so far. */
   readonly rowsRead: () => number
+}
+
+/** What a checkpoint has of a lane. */
+interface LaneState extends RejectMark {
+  readonly read: number
 }
 
 /** The rejects of one flow. */
@@ -56,11 +59,7 @@ interface Lane {
  */
 export class RejectLog {
   /** The rejects as batches of {@link rejectSchema}; the first has no rows, so that a sink sees the schema. */
-  readonly flow: Flow<RecordBatch> = new Flow<RecordBatch>(({ signal }) => this.#batches(signal), {
-    name: 'rejects',
-    role: 'source',
-    schema: () => rejectSchema,
-  })
+  readonly flow: Flow<RecordBatch>
   readonly #options: RejectLogOptions
   readonly #run: Run
   readonly #seen = new WeakSet<Rejects>()
@@ -73,14 +72,14 @@ export class RejectLog {
   constructor(options: RejectLogOptions, run: Run) {
     this.#options = options
     this.#run = run
+    this.flow = rejectFlow(options, ({ signal }) => this.#batches(signal))
     this.#lanes = options.flows.map((name, i) => {
       const key = `${rejectLane}@${name}`
-      const mark = run.restored(key)?.state as RejectMark | undefined
+      const saved = run.restored(key)?.state as LaneState | undefined
       async function path(): Promise<string> {
         return join(await run.folder(), `rejects-${String(i + 1)}.jsonl`)
       }
-      const read = options.ordered ? 0 : (mark?.bytes ?? 0)
-      return { key, file: new RejectFile(path, run.disk, mark), read }
+      return { key, file: new RejectFile(path, run.disk, saved), read: saved?.read ?? 0 }
     })
     this.#count = this.#lanes.reduce((sum, { file }) => sum + file.end.rows, 0)
   }
@@ -109,9 +108,9 @@ export class RejectLog {
   async save(states: Map<string, Saved>, flow: number): Promise<void> {
     const lane = this.#lanes[flow]
     if (!lane || states.has(lane.key)) return
-    const state = lane.file.end
+    const state = stateOf(lane)
     await lane.file.sync()
-    states.set(lane.key, { counts: noCounts, ended: false, state })
+    states.set(lane.key, state)
   }
 
   /** The same for every flow that has ended. */
@@ -171,12 +170,38 @@ export class RejectLog {
         for await (const rows of lane.file.read(lane.read, to)) yield rejectBatch(rows)
         lane.read = to
       }
-      this.#passing = undefined
-      if (barrier) yield barrier
-      else if (closed) return
-      else await this.#arrived.promise
+      if (barrier) {
+        this.#passing = undefined
+        for (const lane of this.#lanes) noteRead(barrier, lane)
+        yield barrier
+      } else if (!closed) await this.#arrived.promise
+      else if (!this.#passing) return
     }
   }
+}
+
+/** The rejects as a part of the plan, in front of their sink. */
+export function rejectFlow(
+  { ordered }: Pick<RejectLogOptions, 'ordered'>,
+  pull: Pull<RecordBatch> = () => flowOf<RecordBatch>([]),
+): Flow<RecordBatch> {
+  return new Flow(pull, {
+    name: 'rejects',
+    role: 'source',
+    bounded: ordered,
+    schema: () => rejectSchema,
+  })
+}
+
+function stateOf({ file, read }: Lane): Saved {
+  const state: LaneState = { ...file.end, read }
+  return { counts: noCounts, ended: false, state }
+}
+
+/** Up to where the sink, which `barrier` comes to next, has been given the rejects. */
+function noteRead(barrier: Barrier, { key, read }: Lane): void {
+  const saved = barrier.states.get(key)
+  if (saved) barrier.states.set(key, { ...saved, state: { ...(saved.state as LaneState), read } })
 }
 
 function rejectBatch(rows: readonly Reject[]): RecordBatch {

@@ -1,16 +1,17 @@
 import { nodeDisk } from '../disk.ts'
 import { OptionError } from '../errors.ts'
-import type { Flow } from '../flow/flow.ts'
+import { type Flow, flowOf } from '../flow/flow.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 import { Checkpointer, type CheckpointOptions, type CheckpointSummary } from './checkpointer.ts'
 import { drive } from './drive.ts'
 import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan.ts'
 import { discard, publish } from './publish.ts'
-import { RejectLog } from './reject-log.ts'
+import { rejectFlow, RejectLog } from './reject-log.ts'
 import { unresumable } from './resumable.ts'
 import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
+import { sameTargets } from './same-target.ts'
 import { type OperatorSummary, Tally } from './tally.ts'
 
 export type { Progress, RunOptions } from './run-options.ts'
@@ -39,7 +40,8 @@ export interface RunSummary {
  * - Errors: the first stops all flows, and the run fails with it. Nothing is published.
  * - Rejects: gathered at the ends, counted, and written by `rejects`.
  * - Sums: every part's rows in = kept + rejected + dropped, all rejects arrived, all rows were
- *   written; else the run fails. Only then are the sinks published, all together.
+ *   written; else the run fails. Only then are the sinks published, all together: with a checkpoint
+ *   whatever happens; without, a crash or a rename that the system refuses leaves those before it.
  * - Checkpoints: what follows the newest one is done again by a resumed run. One that had finished
  *   is not run again: its summary is returned.
  * - Memory: what the flows hold.
@@ -53,7 +55,10 @@ export interface RunSummary {
 export async function run(job: Job, options: RunOptions = {}): Promise<RunSummary> {
   const flows = flowsOf(job)
   checkOptions(options)
-  const checkpointer = options.checkpoint && (await openedFor(flows, options, options.checkpoint))
+  const plan = planned(flows, options)
+  const [problem] = sameTargets(plan)
+  if (problem) throw new OptionError(problem.message)
+  const checkpointer = options.checkpoint && (await openedFor(plan, options, options.checkpoint))
   try {
     const done = checkpointer?.from?.status === 'published' && checkpointer.from.summary
     if (done) return done as RunSummary
@@ -66,13 +71,19 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
   }
 }
 
+/** The flows of a run, the sink of the rejects among them. */
+function planned(named: readonly NamedFlow[], { rejects }: RunOptions): readonly Flow<unknown>[] {
+  const flows = named.map(({ flow }) => flow)
+  const ordered = flows.every((flow) => flow.bounded)
+  return rejects ? [...flows, flowOf(rejectFlow({ ordered }).pipe(rejects))] : flows
+}
+
 /** Opens the checkpoints, after making sure that all parts can be resumed. */
 async function openedFor(
-  flows: readonly NamedFlow[],
+  plan: readonly Flow<unknown>[],
   { seed = 0, disk = nodeDisk, onNote }: RunOptions,
   checkpoint: CheckpointOptions,
 ): Promise<Checkpointer> {
-  const plan = flows.map(({ flow }) => flow)
   const [problem] = unresumable(plan)
   if (problem) throw new OptionError(problem.message)
   const note = onNote ?? (() => undefined)
@@ -99,7 +110,6 @@ async function running(
     {
       flows: named.map(({ name }) => name),
       ordered: bounded,
-      read: options.rejects !== undefined,
       maxRatio: options.maxRejectRatio ?? 0.5,
       rowsRead: () => tally.rowsRead(),
     },
