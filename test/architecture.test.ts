@@ -27,7 +27,7 @@ const allowed: readonly (readonly [string, RegExp])[] = [
   ['src/kernels/', /^src\/(kernels\/|worker\.ts|errors\.ts|options\.ts)/],
   [
     'src/models/',
-    /^src\/(models\/|kernels\/|path-inside\.ts|worker\.ts|errors\.ts|options\.ts|run\/fail-point\.ts)/,
+    /^src\/(models\/|kernels\/|path-inside\.ts|disk\.ts|output\/replace-folder\.ts|worker\.ts|errors\.ts|options\.ts|run\/fail-point\.ts)/,
   ],
   ['src/', /^src\/(?!cli\/)/],
   ['operators/', /^src\/(?!cli\/)/],

@@ -3,7 +3,6 @@ import { FlowError, SchemaError, type ErrorCode } from '../errors.ts'
 import type { Flow } from '../flow/flow.ts'
 import { nearest } from '../options.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
-import { sameTargets } from './same-target.ts'
 
 /** Something that a check found. */
 export interface Problem {
@@ -101,4 +100,17 @@ function writes(flow: Flow<unknown>): boolean {
 function drained(flow: Flow<unknown>): Problem {
   const message = `Expected a sink at the end, got ${flow.info.name}: the run reads all rows and writes none`
   return { level: 'note', operator: flow.info.name, message }
+}
+
+/** The sinks that would write what another one writes: one of the two would be lost. */
+export function sameTargets(flows: readonly Flow<unknown>[]): readonly Problem[] {
+  const owners = new Map<string, string>()
+  return partsOf(flows).flatMap(({ info: { name, target } }) => {
+    if (target === undefined) return []
+    const other = owners.get(target)
+    owners.set(target, name)
+    if (other === undefined) return []
+    const message = `Expected each sink to write somewhere else, got ${other} and ${name} that both write ${target}`
+    return [{ level: 'error', operator: name, message, code: 'OPTION' } as const]
+  })
 }

@@ -11,7 +11,7 @@ import { unresumable } from './resumable.ts'
 import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
-import { sameTargets } from './same-target.ts'
+import { sameTargets } from './check.ts'
 import { type OperatorSummary, Tally } from './tally.ts'
 
 export type { Progress, RunOptions } from './run-options.ts'
