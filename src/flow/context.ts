@@ -19,3 +19,13 @@ export interface Context {
 export function inLane(context: Context, lane: string): Context {
   return { ...context, lane: context.lane === undefined ? lane : `${context.lane}.${lane}` }
 }
+
+/** The heavy columns that any of several readers wants; undefined if one wants every column. */
+export function columnsForAll(readers: readonly Context[]): ReadonlySet<string> | undefined {
+  const all = new Set<string>()
+  for (const { columns } of readers) {
+    if (!columns) return undefined
+    for (const name of columns) all.add(name)
+  }
+  return all
+}

@@ -47,7 +47,8 @@ export type Repeated<T, N extends number, R extends readonly T[] = []> = number 
  *   ended the source stops. Each branch has one reader at a time.
  * - Pace: that of the fastest branch while the memory bound allows. Then it waits for the slowest, as long
  *   as that takes values; if it does not, as when one branch waits for another, it spills to disk.
- * - Rejects go to the first branch that is read, other control messages to all.
+ * - Rejects go to the first branch that is read, and from one that ends early to the next; other control
+ *   messages to all.
  * - Memory: `memoryBytes` and one batch; disk: `spillBytes` and one batch.
  *
  * @throws {OptionError} at the call, if an option is out of range
@@ -71,9 +72,10 @@ export function fanOut<const N extends number>(
     const input = flowOf(source)
     let current: Fan<T> | undefined
     function fan(): Fan<T> {
-      return (current = !current || current.over ? new Fan(input, settings) : current)
+      return (current =
+        !current || current.over ? new Fan(input, flows[0] as Flow<T>, settings) : current)
     }
-    const flows = Array.from({ length: branches }, (_, index) => {
+    const flows: readonly Flow<T>[] = Array.from({ length: branches }, (_, index) => {
       return new Flow<T>((context) => fan().read(index, context), {
         name: 'fanOut',
         role: 'operator',
@@ -86,6 +88,6 @@ export function fanOut<const N extends number>(
         settings: { branch: index + 1, branches, memoryBytes, spillBytes },
       })
     })
-    return flows as readonly Flow<T>[] as Repeated<Flow<T>, N>
+    return flows as Repeated<Flow<T>, N>
   }
 }

@@ -1,13 +1,15 @@
 import { tmpdir } from 'node:os'
 import { RecordBatch } from 'apache-arrow'
-import type { Context } from './context.ts'
-import { Control, Rejects } from './control.ts'
+import { columnsForAll, type Context, inLane } from './context.ts'
+import { Barrier, Control, type Reject, Rejects } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { OptionError, OverrunError } from '../errors.ts'
 import type { Flow } from './flow.ts'
-import { release } from './slot-of.ts'
+import type { Slot } from './slot.ts'
+import { release, slotOf } from './slot-of.ts'
 import { Spill, type Spilled } from './spill.ts'
 import { untilAborted } from './until-aborted.ts'
+import { bytesOf } from './value-bytes.ts'
 
 /** Settings of a {@link Fan}; see `FanOutOptions`. */
 export interface FanOptions {
@@ -25,6 +27,8 @@ export interface FanOptions {
 
 /** A value, shared by the branches that have not taken it. */
 interface Entry<T> {
+  /** Its place among all. */
+  readonly at: number
   /** What is held in memory. */
   value: T | Control | undefined
   /** Where it is, if it is on disk. */
@@ -43,15 +47,16 @@ interface Branch<T> {
   asking: (() => void) | undefined
 }
 
-const valueBytes = 1024
-
 /** One reading of a source by several branches. */
 export class Fan<T> {
   readonly #input: Flow<T>
+  readonly #part: object
   readonly #options: FanOptions
   readonly #branches: readonly Branch<T>[]
   readonly #abort = new AbortController()
   readonly #spill: Spill
+  #slot: Slot | undefined
+  #made = 0
   #heldBytes = 0
   #started = false
   #ended = false
@@ -62,8 +67,10 @@ export class Fan<T> {
   #caughtUp = new Deferred()
   #patient = true
 
-  constructor(input: Flow<T>, options: FanOptions) {
+  /** `part` stands for the fan in the plan. */
+  constructor(input: Flow<T>, part: object, options: FanOptions) {
     this.#input = input
+    this.#part = part
     this.#options = options
     this.#branches = Array.from({ length: options.branches }, () => ({
       state: 'expected',
@@ -153,6 +160,7 @@ export class Fan<T> {
 
   async #leave(branch: Branch<T>): Promise<void> {
     branch.state = 'gone'
+    this.#handOver(branch)
     for (const entry of branch.queue.splice(0)) await this.#release(entry)
     this.#noteProgress()
     this.#start()
@@ -160,6 +168,26 @@ export class Fan<T> {
     this.#abort.abort()
     this.#asked.resolve()
     await this.#spill.close()
+  }
+
+  /**
+   * Gives rejects that a branch which leaves has not taken to another one, in their place. If that has passed a
+   * barrier which follows them, they are part of that checkpoint as the state of the fan.
+   */
+  #handOver({ queue }: Branch<T>): void {
+    const [heir] = this.#reading()
+    if (!heir) return
+    const late: Reject[] = []
+    for (const entry of [...queue]) {
+      const { value } = entry
+      if (value instanceof Barrier && !heir.queue.includes(entry)) this.#slot?.save(value, late)
+      if (!(value instanceof Rejects)) continue
+      late.push(...value.rows)
+      queue.splice(queue.indexOf(entry), 1)
+      const place = heir.queue.findIndex(({ at }) => at > entry.at)
+      heir.queue.splice(place < 0 ? heir.queue.length : place, 0, entry)
+    }
+    if (heir.queue.length > 0) heir.asking?.()
   }
 
   #start(): void {
@@ -176,13 +204,19 @@ export class Fan<T> {
   /** Reads the source whenever some branch has taken all there is. */
   async #drive(): Promise<void> {
     const contexts = this.#reading().flatMap(({ context }) => context ?? [])
-    const columns = union(contexts.map((context) => context.columns))
+    const columns = columnsForAll(contexts)
     const run = contexts.find((context) => context.run)?.run
     const { signal } = this.#abort
-    const upstream = { signal, ...(run && { run }), ...(columns && { columns }) }
+    const shared = { signal, ...(run && { run }), ...(columns && { columns }) }
+    const slot = (this.#slot = slotOf(this.#part, 'fanOut', shared))
+    const late = (slot.state ?? []) as readonly Reject[]
     try {
       await this.#demand()
-      for await (const value of untilAborted(this.#input.pull(upstream), signal)) {
+      if (late.length > 0) await this.#put(new Rejects(late))
+      const values = untilAborted(this.#input.pull(inLane(shared, slot.key)), signal)
+      for await (const value of values) {
+        if (value instanceof RecordBatch) slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
+        if (value instanceof Barrier) slot.save(value)
         await this.#put(value)
         await this.#demand()
       }
@@ -190,6 +224,7 @@ export class Fan<T> {
       this.#failure = { cause }
     }
     this.#ended = true
+    if (!this.#failure && !signal.aborted) slot.end()
     for (const branch of this.#branches) branch.asking?.()
   }
 
@@ -203,8 +238,8 @@ export class Fan<T> {
   async #put(value: T | Control): Promise<void> {
     const reading = this.#reading()
     const branches = value instanceof Rejects ? reading.slice(0, 1) : reading
-    const bytes = sizeOf(value)
-    const entry: Entry<T> = { value, bytes, waiting: branches.length }
+    const bytes = value instanceof Control ? 0 : bytesOf(value)
+    const entry: Entry<T> = { at: this.#made++, value, bytes, waiting: branches.length }
     if (branches.length > 0) this.#heldBytes += bytes
     const late = branches.some((branch) => !branch.asking)
     for (const branch of branches) {
@@ -262,21 +297,4 @@ export class Fan<T> {
 
 function nameOf(index: number): string {
   return `branch ${String(index + 1)} of fanOut`
-}
-
-function sizeOf(value: unknown): number {
-  if (value instanceof Control) return 0
-  return value instanceof RecordBatch ? value.data.byteLength : valueBytes
-}
-
-/** What any reader wants; undefined if one wants every column. */
-function union(
-  sets: readonly (ReadonlySet<string> | undefined)[],
-): ReadonlySet<string> | undefined {
-  const all = new Set<string>()
-  for (const set of sets) {
-    if (!set) return undefined
-    for (const name of set) all.add(name)
-  }
-  return all
 }

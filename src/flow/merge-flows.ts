@@ -1,6 +1,6 @@
 import type { Schema } from 'apache-arrow'
 import { ChildSignal } from './child-signal.ts'
-import type { Context } from './context.ts'
+import { type Context, inLane } from './context.ts'
 import { Barrier, Control, Watermark } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { OptionError, SchemaError } from '../errors.ts'
@@ -13,8 +13,8 @@ import { untilAborted } from './until-aborted.ts'
  * - Rows: all; in order within each flow, as they arrive between flows, none of which waits for
  *   another. Where the order must not depend on timing, use `concat`.
  * - Memory: one value of each flow.
- * - Barriers: a flow whose barrier has come waits until all have sent theirs, or ended; then one passes. A
- *   newer barrier on another flow replaces it. Watermarks: the least over the flows that have not ended.
+ * - Barriers: a flow whose barrier has come waits until all have sent theirs, or ended; then one passes.
+ *   Watermarks: the least over the flows that have not ended.
  * - The first error ends all.
  *
  * @throws {OptionError} at the call, if no flow is given
@@ -51,8 +51,9 @@ async function* merged<T>(
 ): AsyncGenerator<T | Control> {
   const child = new ChildSignal(context.signal)
   const { signal } = child
-  const lanes = flows.map((flow): Lane<T> => {
-    const values = untilAborted(flow.pull({ ...context, signal }), signal)
+  const lanes = flows.map((flow, i): Lane<T> => {
+    const inner = inLane({ ...context, signal }, String(i))
+    const values = untilAborted(flow.pull(inner), signal)
     return { values, asked: false, ended: false, timeMs: -Infinity }
   })
   let arrived = new Deferred()
@@ -116,12 +117,11 @@ function accept<T>(lane: Lane<T>): { readonly value: T | Control } | undefined {
   return undefined
 }
 
-/** The barrier that all have reached, if they have; those behind a newer one go on. */
+/** The barrier, if all have reached it: a run has one on its way at a time. */
 function aligned<T>(open: readonly Lane<T>[]): Barrier | undefined {
-  const newest = Math.max(...open.map((lane) => lane.barrier?.checkpoint ?? 0))
-  const there = open.filter((lane) => lane.barrier?.checkpoint === newest)
-  const barrier = there.length === open.length ? there[0]?.barrier : undefined
-  for (const lane of open) if (barrier ?? !there.includes(lane)) lane.barrier = undefined
+  const barrier = open[0]?.barrier
+  if (!open.every((lane) => lane.barrier)) return undefined
+  for (const lane of open) lane.barrier = undefined
   return barrier
 }
 

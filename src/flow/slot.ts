@@ -39,6 +39,11 @@ export class Slot {
     return this.#end
   }
 
+  /** As it is now, of a part whose reader ended before it did: it will not be read again. */
+  get now(): Saved {
+    return { counts: this.counts, ended: false, state: this.state }
+  }
+
   /** Puts a copy of `state` and the counters into `barrier`, which is passing. */
   save(barrier: Barrier, state?: unknown): void {
     barrier.states.set(this.key, structuredClone({ counts: this.counts, ended: false, state }))

@@ -252,6 +252,7 @@ export class Checkpointer {
     const states = this.#statesOf(barrier.states)
     await this.#commit({ number: barrier.checkpoint, status: 'running', states })
     await barrier.committed()
+    this.#run?.settle(barrier)
     if (this.#last && !barrier.last) this.#request()
     else if (barrier.last) this.#last?.resolve()
     else {
@@ -260,10 +261,10 @@ export class Checkpointer {
     }
   }
 
-  /** What the barrier gathered, and the ends of the parts that it did not pass any more. */
+  /** What the barrier gathered, and of the parts that it did not pass how they ended, or were left by their readers. */
   #statesOf(gathered: ReadonlyMap<string, Saved>): Map<string, Saved> {
     const states = new Map<string, Saved>()
-    for (const { key, ended } of this.#run?.slots.values() ?? []) if (ended) states.set(key, ended)
+    for (const slot of this.#run?.slots.values() ?? []) states.set(slot.key, slot.ended ?? slot.now)
     for (const [key, saved] of gathered) states.set(key, saved)
     return states
   }

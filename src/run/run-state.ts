@@ -136,7 +136,7 @@ export class Run {
       : mkdtemp(join(this.#spillDir, 'millrace-')))
   }
 
-  /** The newest barrier asked for; a source sends it down once, with its position. */
+  /** The barrier that is on its way; a source sends it down once, with its position. */
   get barrier(): Barrier | undefined {
     return this.#due
   }
@@ -145,6 +145,11 @@ export class Run {
   request(barrier: Barrier): void {
     this.#due = barrier
     for (const wake of this.#requested) wake()
+  }
+
+  /** Notes that `barrier` is committed: a source that is opened later does not send it. */
+  settle(barrier: Barrier): void {
+    if (this.#due === barrier) this.#due = undefined
   }
 
   /** Whether sources are to end early: what they have given goes on to the sinks. */

@@ -1,7 +1,7 @@
 import { RecordBatch, Schema } from 'apache-arrow'
 import { withoutHeavy } from '../batch/batch.ts'
 import { schemaWithoutHeavy } from '../batch/schema.ts'
-import type { Context } from '../flow/context.ts'
+import { type Context, inLane } from '../flow/context.ts'
 import { Barrier, type Control } from '../flow/control.ts'
 import type { Flow } from '../flow/flow.ts'
 import type { Slot } from '../flow/slot.ts'
@@ -21,6 +21,7 @@ interface DrainState {
  * The rows of `source` as a table on disk, read once, to the end; `stage` is the operator that needs
  * them, whose slot has what is stored at a barrier. The caller closes the table. Heavy columns are
  * stored as far as `context.columns` names them. Holds less than one block of each column.
+ * What is below it is read in a lane of its own, since it may be read elsewhere too.
  */
 export async function* drained(
   source: Flow<RecordBatch>,
@@ -35,7 +36,7 @@ export async function* drained(
   let done = false
   try {
     if (from) await inStage(stage, () => writer.restore(from.table))
-    for await (const value of source.pull(context)) {
+    for await (const value of source.pull(inLane(context, slot.key))) {
       if (value instanceof RecordBatch)
         await inStage(stage, () => writer.push(withoutHeavy(value, columns)))
       else {

@@ -14,9 +14,12 @@ import {
   textColumn,
   withColumns,
 } from '../../src/batch/batch.ts'
-import { type Control, Rejects } from '../../src/flow/control.ts'
+import { ConnectorError } from '../../src/errors.ts'
+import { Barrier, Control, Rejects } from '../../src/flow/control.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { operate } from '../../src/flow/operate.ts'
+import { Run } from '../../src/run/run-state.ts'
+import { countsOf, pulled, runFrom } from '../helpers/runs.ts'
 import { schemaWith } from '../../src/batch/schema.ts'
 
 let folder: string
@@ -102,7 +105,7 @@ async function stored(file: string, keys: readonly string[], model: string): Pro
   return path
 }
 
-async function run(from: string, size: number, concurrency = 1, source = sourceOf(names, size)) {
+async function reused(from: string, size: number, concurrency = 1, source = sourceOf(names, size)) {
   const made: string[] = []
   const operator = reuse({
     from,
@@ -139,7 +142,7 @@ describe('reuse', () => {
       [4, 1],
       [9, 2],
     ])(`takes ${name} from the file, in batches of %i, %i at a time`, async (size, concurrency) => {
-      const { made, rows, rejects } = await run(
+      const { made, rows, rejects } = await reused(
         await stored('known', known, 'm'),
         size,
         concurrency,
@@ -152,10 +155,10 @@ describe('reuse', () => {
   }
 
   it('takes nothing that another model made, nor where there is no file', async () => {
-    const other = await run(await stored('other', ['a', 'bb'], 'another'), 3)
+    const other = await reused(await stored('other', ['a', 'bb'], 'another'), 3)
     expect(other.rows).toEqual(expected)
     expect(other.made).toHaveLength(names.length)
-    const none = await run(join(folder, 'none'), 3)
+    const none = await reused(join(folder, 'none'), 3)
     expect(none.rows).toEqual(expected)
     expect(none.made).toHaveLength(names.length)
   })
@@ -167,18 +170,67 @@ describe('reuse', () => {
       many.filter((_, i) => i % 97 !== 0),
       'm',
     )
-    const { made, rows } = await run(path, 2, 4, sourceOf(many, 2))
+    const { made, rows } = await reused(path, 2, 4, sourceOf(many, 2))
     expect(rows.map((row) => row[0])).toEqual(many)
     expect(made).toHaveLength(11)
+  })
+
+  it.each([1, 3])('lets a barrier out behind all rows before it, %i at a time', async (n) => {
+    const known = await stored('barrier', ['bb', 'ffff'], 'm')
+    const barrier = new Barrier(1)
+    const operator = () =>
+      reuse({
+        from: known,
+        key: 'key',
+        where: { model: 'm' },
+        columns: ['length'],
+        otherwise: measure([], n),
+      })
+    const through = async (source: Flow<RecordBatch>, run: Run) => {
+      const out: (readonly [string, unknown] | Control)[] = []
+      for (const value of await pulled(flowOf(source.pipe(operator())), run))
+        if (value instanceof Control) out.push(value)
+        else
+          for (const row of value)
+            out.push([String(row.toJSON()['id']), row.toJSON()['length']] as const)
+      return out
+    }
+    const run = new Run()
+    const before = sourceOf(names.slice(0, 5), 1)
+    const cut = new Flow<RecordBatch>(
+      async function* (context) {
+        yield* before.pull(context)
+        yield barrier
+        yield* sourceOf(names.slice(5), 1).pull(context)
+      },
+      { ...before.info },
+    )
+    const out = await through(cut, run)
+    const rows = out.filter((value) => !(value instanceof Control))
+    expect(rows).toEqual(expected)
+    const place = out.slice(0, out.indexOf(barrier))
+    expect(place.filter((value) => !(value instanceof Control))).toEqual(expected.slice(0, 4))
+    expect(place.filter((value) => value instanceof Rejects)).toHaveLength(1)
+    expect([...barrier.states.keys()].sort()).toEqual(['measure@reuse', 'reuse'])
+    expect(barrier.states.get('reuse')).toMatchObject({ counts: { rowsIn: 4 }, state: 'reused' })
+
+    const resumed = runFrom(barrier.states)
+    const rest = await through(sourceOf(names.slice(5), 2), resumed)
+    expect(rest.filter((value) => !(value instanceof Control))).toEqual(expected.slice(4))
+    expect(countsOf(resumed)['reuse']).toMatchObject({ rowsIn: 7, rowsKept: 7 })
+    await rm(known)
+    await expect(through(sourceOf(names.slice(5), 2), runFrom(barrier.states))).rejects.toThrow(
+      ConnectorError,
+    )
   })
 
   it('fails on a damaged file, and on one that lacks a column', async () => {
     const text = join(folder, 'text')
     await writeFile(text, 'no parquet here, whatever its name says')
-    await expect(run(text, 2)).rejects.toMatchObject({ code: 'DATA' })
+    await expect(reused(text, 2)).rejects.toMatchObject({ code: 'DATA' })
     const bare = join(folder, 'bare')
     await lastValueFrom(flowOf([rowsOf(['a'])]).pipe(toParquet(bare)))
-    await expect(run(bare, 2)).rejects.toMatchObject({ code: 'SCHEMA', column: 'model' })
+    await expect(reused(bare, 2)).rejects.toMatchObject({ code: 'SCHEMA', column: 'model' })
   })
 
   it('ends early', async () => {

@@ -5,7 +5,6 @@ import { batchOf, binaryColumn, float64Column, textColumn } from '../../../src/b
 import { declare } from '../../../src/flow/declare.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { heavy } from '../../../src/batch/schema.ts'
-import { stateless } from '../../../src/flow/stateless.ts'
 import { collect } from '../../helpers/sources.ts'
 
 const batch = batchOf([textColumn('id', ['a']), float64Column('x', new Float64Array([1]))])
@@ -48,21 +47,5 @@ describe('declare', () => {
   ])('refuses another schema: $message', async ({ fields, message }) => {
     const flow = flowOf(foreign(source).pipe(declare(new Schema(fields))))
     await expect(collect(flow)).rejects.toMatchObject({ code: 'SCHEMA', message })
-  })
-})
-
-describe('stateless', () => {
-  it('marks a foreign operator, which does what it did', async () => {
-    const twice = stateless<number, number>((flow) =>
-      flow.pipe(
-        map((i) => i * 2),
-        map((i) => i + 1),
-      ),
-    )
-    const marked = flowOf(flowOf([1, 2]).pipe(twice))
-    expect(marked.info).toMatchObject({ name: 'stateless', role: 'operator' })
-    expect(marked.info.inputs?.map((flow) => flow.info.role)).toEqual(['source'])
-    expect(await collect(marked)).toEqual([3, 5])
-    expect(flowOf(flowOf([1]).pipe(map((i) => i))).info.role).toBe('foreign')
   })
 })

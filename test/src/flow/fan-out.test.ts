@@ -2,17 +2,44 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
-import { take } from 'rxjs'
+import { type Observable, take } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Barrier, Control, Rejects, Watermark } from '../../../src/flow/control.ts'
 import { OptionError, OverrunError } from '../../../src/errors.ts'
 import { fanOut } from '../../../src/flow/fan-out.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
+import { release } from '../../../src/flow/slot-of.ts'
+import { operate } from '../../../src/flow/operate.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { batchOf } from '../../helpers/batches.ts'
+import { pulled, runFrom, saved } from '../../helpers/runs.ts'
 import { collect, counter, idle, pause, turn } from '../../helpers/sources.ts'
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+
+const given = (...values: readonly (number | Control | undefined)[]): Flow<number> =>
+  new Flow(async function* () {
+    for (const value of values) if (value !== undefined) yield await Promise.resolve(value)
+  })
+
+const refused = (id: string) => ({ id, operator: 'o', code: 'C', message: '', attempt: 1 })
+
+/** Ends when `few.left` values have passed. */
+function stopped(few: { left: number }): (source: Observable<number>) => Flow<number> {
+  return (source) => {
+    const input = flowOf(source)
+    return new Flow(
+      async function* (context) {
+        for await (const value of input.pull(context)) {
+          if (few.left-- <= 0) return
+          yield value
+        }
+      },
+      { name: 'stopped', role: 'operator', inputs: [input] },
+    )
+  }
+}
+const limited = (left: number) => stopped({ left })
 
 describe('fanOut', () => {
   let folder: string
@@ -161,6 +188,55 @@ describe('fanOut', () => {
       [1, 'rejects', 'barrier', 'watermark'],
       [1, 'barrier', 'watermark'],
     ])
+  })
+
+  it('hands rejects that a branch leaves behind to another, in their place', async () => {
+    const late = [new Rejects([refused('early')]), new Rejects([refused('late')])]
+    const source = given(1, 2, late[0], 3, late[1], 4)
+    const [a, b] = fanOut(2)(source)
+    const { signal } = new AbortController()
+    const readA = collect(flowOf(a.pipe(limited(1))).pull({ signal }))
+    expect(await collect(b.pull({ signal }))).toEqual([1, 2, late[0], 3, late[1], 4])
+    expect(await readA).toEqual([1])
+  })
+
+  it('puts such rejects into a checkpoint that the other branch has passed', async () => {
+    const rejects = new Rejects([refused('late')])
+    const barrier = new Barrier(1)
+    const few = { left: Infinity }
+    const parts = (...values: (number | Control | undefined)[]) => {
+      const [a, b] = fanOut(2)(given(...values))
+      return [flowOf(a.pipe(stopped(few))), b] as const
+    }
+    const { signal } = new AbortController()
+    const run = new Run()
+    const [a, b] = parts(1, 2, rejects, barrier, 3)
+    const values = a.pull({ signal, run })[Symbol.asyncIterator]()
+    const first = values.next()
+    const ahead: unknown[] = []
+    for await (const value of b.pull({ signal, run })) {
+      ahead.push(value)
+      // The first branch leaves when the second is behind the barrier.
+      if (value !== barrier) continue
+      expect((await first).value).toBe(1)
+      few.left = 0
+      await values.next()
+    }
+    expect(ahead).toEqual([1, 2, barrier, rejects, 3])
+    expect(barrier.states.get('fanOut')?.state).toEqual(rejects.rows)
+    const [again, rest] = parts(3)
+    const restored = runFrom(barrier.states)
+    release([again], { signal, run: restored })
+    const resumed = await pulled(rest, restored)
+    expect(resumed).toEqual([rejects, 3])
+  })
+
+  it('goes on without the branch whose reader had ended', async () => {
+    const [a, b] = fanOut(2)(given(1, 2))
+    const ended = new Map([['limited', { ...saved(undefined), ended: true }]])
+    const run = runFrom(ended)
+    const few = flowOf(a.pipe(operate({ name: 'limited', start: () => ({ next: (i) => [i] }) })))
+    expect(await Promise.all([pulled(few, run), pulled(b, run)])).toEqual([[], [1, 2]])
   })
 
   it('asks for the heavy columns that any branch wants, in the run that they share', async () => {

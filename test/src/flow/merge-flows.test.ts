@@ -1,9 +1,13 @@
-import { Float64, type Schema, Utf8, Field, Schema as ArrowSchema } from 'apache-arrow'
+import { Float64, RecordBatch, type Schema, Utf8, Field, Schema as ArrowSchema } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { Barrier, type Control, Rejects, Watermark } from '../../../src/flow/control.ts'
 import { OptionError, SchemaError } from '../../../src/errors.ts'
-import { Flow } from '../../../src/flow/flow.ts'
+import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { mergeFlows } from '../../../src/flow/merge-flows.ts'
+import { operate } from '../../../src/flow/operate.ts'
+import { Run } from '../../../src/run/run-state.ts'
+import { letters } from '../../helpers/flows.ts'
+import { pulled as pulledIn, runFrom } from '../../helpers/runs.ts'
 import { collect, counter, idle, pause } from '../../helpers/sources.ts'
 
 const given = <T>(...values: readonly (T | Control)[]): Flow<T> =>
@@ -14,8 +18,22 @@ const given = <T>(...values: readonly (T | Control)[]): Flow<T> =>
 const pulled = <T>(flow: Flow<T>): Promise<(T | Control)[]> =>
   collect(flow.pull({ signal: new AbortController().signal }))
 
+const idsOf = (batch: RecordBatch): string[] => [...(batch.getChild('id') ?? [])].map(String)
+
+/** Gives rows a little later. */
+function delayed() {
+  return operate<RecordBatch, RecordBatch>({
+    name: 'delayed',
+    start: () => ({
+      async *next(batch) {
+        await pause(1)
+        yield batch
+      },
+    }),
+  })
+}
+
 const b1 = new Barrier(1)
-const b2 = new Barrier(2)
 
 describe('mergeFlows', () => {
   it.each([
@@ -69,12 +87,6 @@ describe('mergeFlows', () => {
       after: b1,
       before: ['a', 'b'],
     },
-    {
-      name: 'the newer of two',
-      flows: [given('a', b1, 'c', b2), given('b', b2, 'z')],
-      after: b2,
-      before: ['a', 'b', 'c'],
-    },
   ])('passes $name once, in its place', async ({ flows, before, after }) => {
     const values = await pulled(mergeFlows(...flows))
     expect(values.filter((v) => v === after)).toEqual([after])
@@ -94,6 +106,26 @@ describe('mergeFlows', () => {
     expect(times).toEqual([...times].sort())
     expect(times[0]).toBe(1)
     expect(times.at(-1)).toBe(3)
+  })
+
+  it('keeps a position for each place of a flow that is given twice', async () => {
+    const barrier = new Barrier(1)
+    const run = new Run()
+    const input = letters('a', 8)
+    const twice = () => mergeFlows(input, flowOf(input.pipe(delayed())))
+    const before: string[] = []
+    const { signal } = new AbortController()
+    for await (const value of twice().pull({ signal, run })) {
+      if (value instanceof Barrier) break
+      if (value instanceof RecordBatch) before.push(...idsOf(value))
+      if (before.length === 4) run.request(barrier)
+    }
+    expect([...barrier.states.keys()].sort()).toEqual(['delayed@1', 'letters@0', 'letters@1'])
+    const after = (await pulledIn(twice(), runFrom(barrier.states))).flatMap((value) =>
+      value instanceof RecordBatch ? idsOf(value) : [],
+    )
+    const all = Array.from({ length: 8 }, (_, i) => `a${String(i)}`)
+    expect([...before, ...after].sort()).toEqual([...all, ...all].sort())
   })
 
   it('ends all when one fails', async () => {
