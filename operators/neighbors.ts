@@ -165,10 +165,11 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     name: 'neighbors',
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
-    start: ({ run }) =>
+    start: ({ run, signal }, key) =>
       new OnlineNeighbors({
         ...options,
         kind: index,
+        ...(run?.durable && { place: { run, key, signal } }),
         done: async (filled) => {
           if (save !== undefined) await saveAtEnd(save, await filled.state(), run)
         },

@@ -37,8 +37,8 @@ export interface Step<T, R, S = unknown> {
 export interface OperateSpec<T, R> {
   /** Name in plans, counters and rejects. */
   readonly name: string
-  /** Runs once per subscription, so two uses of one operator never share state. */
-  readonly start: (context: Context) => Step<T, R>
+  /** Runs once per subscription, so two uses of one operator never share state. `key`: of its slot, unique in the run. */
+  readonly start: (context: Context, key: string) => Step<T, R>
   /** The schema that comes out; throws {@link SchemaError} when the input lacks something. */
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** Heavy columns that it reads. */
@@ -121,7 +121,7 @@ async function* running<T, R>(
   const { columns } = context
   const child = new ChildSignal(context.signal)
   const upstream = { ...wanting(context, reads), signal: child.signal }
-  const step = start({ ...context, signal: child.signal })
+  const step = start({ ...context, signal: child.signal }, slot.key)
   const work: Work<T, R> = {
     child,
     answers(value) {

@@ -85,12 +85,12 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
 
   /** The model, and the rows that it has not learned. */
   snapshot(): OnlineState {
-    return structuredClone({
+    return {
       position: this.#scorer.position,
       model: this.#model?.state(),
       held: this.#held.map(encodeBatch),
       window: this.#window.rows,
-    })
+    }
   }
 
   /** Goes on from a snapshot. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { ModelState } from '../models/model.ts'
-import { saveModel } from '../models/save.ts'
+import { saveModel, writeModel } from '../models/save.ts'
 import type { Run } from '../run/run-state.ts'
 
 /**
@@ -18,6 +18,6 @@ export async function saveAtEnd(
   }
   const to = resolve(folder)
   const from = `${to}.${run.id}.tmp`
-  await saveModel(from, state)
+  await writeModel(from, state)
   run.publishFolder({ from, to })
 }

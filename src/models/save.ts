@@ -50,6 +50,17 @@ export async function saveModel(folder: string, state: ModelState): Promise<void
 }
 
 /**
+ * Writes a model durably as a folder under a temporary name, which the caller renames: what was written
+ * under that name before is removed.
+ */
+export async function writeModel(temporary: string, state: ModelState): Promise<void> {
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true })
+  await writeFolder(temporary, state)
+  await syncFolder(dirname(temporary))
+}
+
+/**
  * Reads a model of `kind` from a folder, and checks every checksum, shape and type. Reads nothing outside of
  * the folder, and nothing larger than its files.
  *

@@ -1,24 +1,17 @@
-import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { withColumns } from '../batch/batch.ts'
-import { DataError } from '../errors.ts'
 import { kernel } from '../kernels/kernel.ts'
-import type { ModelState } from '../models/model.ts'
-import { neighborIndex, restoreIndex } from '../models/indexes.ts'
+import { neighborIndex } from '../models/indexes.ts'
 import type { IndexKind, Matches, NeighborIndex } from '../models/neighbor-index.ts'
 import { neighborColumns } from './neighbor-columns.ts'
-import { type NeighborSearch, presentRows } from './neighbor-search.ts'
+import { type NeighborSearch, type PresentRows, presentRows } from './neighbor-search.ts'
+import { RowLog, type RowLogPlace, type RowLogState } from './row-log.ts'
 import type { Step } from '../flow/operate.ts'
 
 /** What it takes to go on. */
 interface OnlineState {
-  readonly index: ModelState | undefined
-  readonly files: Readonly<Record<string, { readonly bytes: Uint8Array; readonly sha256: string }>>
-  readonly window: { readonly values: Float32Array; readonly ids: readonly string[] }
   readonly rowsSeen: number
+  readonly log: RowLogState | undefined
 }
 
 /** How an online search goes. */
@@ -29,15 +22,19 @@ export interface OnlineSearch extends NeighborSearch {
   readonly windowRows: number
   /** Called at the end with the index, which is closed afterwards. */
   readonly done: (index: NeighborIndex) => Promise<void>
+  /** Where its rows are kept for checkpoints, in a run that has them. */
+  readonly place?: RowLogPlace
 }
 
 /**
  * Searches each row among all rows before it: those of full windows by the index, those of the
  * open window exactly. A full window is inserted. So a row's answer does not depend on the batches.
+ * In a run with checkpoints the rows are kept on disk too, for a resumed run to insert again.
  */
 export class OnlineNeighbors implements Step<RecordBatch, RecordBatch> {
   readonly #search: OnlineSearch
   #index: NeighborIndex | undefined
+  #log: RowLog | undefined
   #values = new Float32Array(0)
   #ids: string[] = []
   #rowsSeen = 0
@@ -71,41 +68,30 @@ export class OnlineNeighbors implements Step<RecordBatch, RecordBatch> {
   }
 
   async snapshot(): Promise<OnlineState> {
-    const index = await this.#index?.state()
-    const files: Record<string, { bytes: Uint8Array; sha256: string }> = {}
-    for (const [name, path] of Object.entries(index?.files ?? {})) {
-      const bytes = await readFile(path)
-      files[name] = { bytes, sha256: sha256(bytes) }
-    }
-    const window = { values: this.#values, ids: this.#ids }
-    return { index, files, window, rowsSeen: this.#rowsSeen }
+    if (!this.#search.place) throw new Error('Expected a run with checkpoints, got none')
+    return { rowsSeen: this.#rowsSeen, log: await this.#log?.save() }
   }
 
   async restore(state: unknown): Promise<void> {
-    const { index, files, window, rowsSeen } = state as OnlineState
+    const { rowsSeen, log } = state as OnlineState
+    const { place, windowRows } = this.#search
     this.#rowsSeen = rowsSeen
-    this.#values = Float32Array.from(window.values)
-    this.#ids = [...window.ids]
-    if (!index) return
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-index-'))
-    try {
-      const paths: Record<string, string> = {}
-      for (const [name, file] of Object.entries(files)) {
-        if (sha256(file.bytes) !== file.sha256)
-          throw new DataError(`Expected \`${name}\` as it was saved, got another checksum`, {
-            url: 'checkpoint',
-          })
-        paths[name] = join(folder, name)
-        await writeFile(paths[name], file.bytes)
+    if (!log || !place) return
+    this.#log = await RowLog.reopen(place, log)
+    for await (const { matrix, ids } of this.#log.read()) {
+      const { columns } = matrix
+      for (let from = 0; from < matrix.rows;) {
+        const to = Math.min(matrix.rows, from + windowRows - this.#ids.length)
+        this.#hold(matrix.values.subarray(from * columns, to * columns), ids.slice(from, to))
+        await this.#insertIfFull(this.#opened(columns))
+        from = to
       }
-      this.#index = await restoreIndex({ ...index, files: paths })
-    } finally {
-      await rm(folder, { recursive: true, force: true })
     }
   }
 
   async close(): Promise<void> {
     await this.#index?.close()
+    await this.#log?.close()
   }
 
   /** Rows that fit into the open window: finds what is near them, and keeps them. */
@@ -114,19 +100,17 @@ export class OnlineNeighbors implements Step<RecordBatch, RecordBatch> {
     columns: number,
     ids: readonly string[],
   ): Promise<Matches> {
-    const { k, metric, kind } = this.#search
-    this.#index ??= neighborIndex(kind, metric, columns)
-    const old = await this.#index.search({ rows: ids.length, columns, values }, k)
+    const { k, metric } = this.#search
+    const index = this.#opened(columns)
+    const rows = ids.length
+    const old = await index.search({ rows, columns, values }, k)
     const held = this.#ids.length
-    const window = new Float32Array(this.#values.length + values.length)
-    window.set(this.#values)
-    window.set(values, this.#values.length)
-    this.#values = window
-    this.#ids.push(...ids)
+    this.#hold(values, ids)
+    await this.#keep({ matrix: { rows, columns, values }, ids })
     const found = await kernel().call('nearest', {
       columns,
       queries: values,
-      items: window,
+      items: this.#values,
       itemOffset: 0,
       queryOffset: held,
       earlierOnly: true,
@@ -137,8 +121,34 @@ export class OnlineNeighbors implements Step<RecordBatch, RecordBatch> {
     })
     const keys = Array.from(found.rows, (row) => this.#ids[row] ?? null)
     const merged = mergeMatches(old, { k, keys, distances: found.distances })
-    if (this.#ids.length === this.#search.windowRows) await this.#insertWindow(this.#index)
+    await this.#insertIfFull(index)
     return merged
+  }
+
+  #opened(columns: number): NeighborIndex {
+    const { kind, metric } = this.#search
+    return (this.#index ??= neighborIndex(kind, metric, columns))
+  }
+
+  /** Adds rows to the open window. */
+  #hold(values: Float32Array, ids: readonly string[]): void {
+    const window = new Float32Array(this.#values.length + values.length)
+    window.set(this.#values)
+    window.set(values, this.#values.length)
+    this.#values = window
+    this.#ids.push(...ids)
+  }
+
+  /** Keeps rows for checkpoints. */
+  async #keep(rows: Pick<PresentRows, 'matrix' | 'ids'>): Promise<void> {
+    const { place } = this.#search
+    if (!place || rows.ids.length === 0) return
+    this.#log ??= await RowLog.create(place)
+    await this.#log.push(rows)
+  }
+
+  async #insertIfFull(index: NeighborIndex): Promise<void> {
+    if (this.#ids.length === this.#search.windowRows) await this.#insertWindow(index)
   }
 
   async #insertWindow(index: NeighborIndex): Promise<void> {
@@ -170,8 +180,4 @@ function mergeMatches(a: Matches, b: Matches): Matches {
     }
   }
   return { k, keys, distances }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

@@ -1,10 +1,16 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { serialize } from 'node:v8'
 import type { RecordBatch } from 'apache-arrow'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { batchOf, column, textColumn } from '../../../src/batch/batch.ts'
-import { DataError } from '../../../src/errors.ts'
 import { closeKernel } from '../../../src/kernels/kernel.ts'
+import { saveIndex } from '../../../src/models/indexes.ts'
+import type { NeighborIndex } from '../../../src/models/neighbor-index.ts'
 import { OnlineNeighbors } from '../../../src/neighbors/online-neighbors.ts'
 import { tensorColumn } from '../../../src/batch/tensor.ts'
+import { runFrom } from '../../helpers/runs.ts'
 
 afterAll(closeKernel)
 
@@ -15,10 +21,21 @@ function batch(from: number, to: number): RecordBatch {
   return batchOf([textColumn('id', ids), tensorColumn('embedding', [3], values)])
 }
 
-function start(kind: 'exact' | 'hnsw'): OnlineNeighbors {
-  const done = (): Promise<void> => Promise.resolve()
-  const search = { column: 'embedding', k: 1, metric: 'euclidean', windowRows: 16 } as const
-  return new OnlineNeighbors({ ...search, kind, done })
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'online-neighbors-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+/** A search; what it holds at its end is `saved` as a model. */
+function start(kind: 'exact' | 'hnsw', { durable = true, saved = '' } = {}): OnlineNeighbors {
+  const search = { column: 'embedding', k: 1, metric: 'euclidean', windowRows: 64 } as const
+  const { signal } = new AbortController()
+  const place = { run: runFrom(new Map(), folder), key: 'neighbors', signal }
+  const done = (index: NeighborIndex): Promise<void> => saveIndex(saved, index)
+  return new OnlineNeighbors({ ...search, kind, done, ...(durable && { place }) })
 }
 
 async function idsFrom(step: OnlineNeighbors, rows: RecordBatch): Promise<unknown[]> {
@@ -27,23 +44,60 @@ async function idsFrom(step: OnlineNeighbors, rows: RecordBatch): Promise<unknow
   return out
 }
 
+/** Ends a search; the bytes of all that it saves. */
+async function ended(step: OnlineNeighbors, saved: string): Promise<Buffer[]> {
+  for await (const answer of step.flush()) expect(answer).toBe('nothing')
+  await step.close()
+  const names = (await readdir(saved)).sort()
+  return Promise.all(names.map((name) => readFile(join(saved, name))))
+}
+
 describe('OnlineNeighbors', () => {
   it.each(['exact', 'hnsw'] as const)(
-    'goes on from a snapshot as if never stopped: %s',
+    'answers and ends as if never stopped, from each snapshot: %s',
     async (kind) => {
-      const whole = start(kind)
-      const expected = await idsFrom(whole, batch(0, 100))
+      const saved = join(folder, 'saved')
+      const whole = start(kind, { durable: false, saved })
+      const expected = await idsFrom(whole, batch(0, 3_000))
+      const files = await ended(whole, saved)
       const first = start(kind)
-      expect(await idsFrom(first, batch(0, 41))).toEqual(expected.slice(0, 41))
-      const state = structuredClone(await first.snapshot())
+      const states: { rows: number; state: unknown }[] = []
+      for (const [from, to] of [
+        [0, 41],
+        [41, 64],
+        [64, 1_000],
+        [1_000, 2_500],
+      ] as const) {
+        expect(await idsFrom(first, batch(from, to))).toEqual(expected.slice(from, to))
+        states.push({ rows: to, state: structuredClone(await first.snapshot()) })
+      }
       await first.close()
-      const second = start(kind)
-      await second.restore(state)
-      expect(await idsFrom(second, batch(41, 100))).toEqual(expected.slice(41))
-      await second.close()
-      await whole.close()
+      // Each finds the log as it was left behind the last, and cuts it back.
+      for (const { rows, state } of states.toReversed()) {
+        const next = start(kind, { saved })
+        await next.restore(state)
+        expect(await idsFrom(next, batch(rows, 3_000))).toEqual(expected.slice(rows))
+        expect(
+          (await ended(next, saved)).map((bytes, i) => bytes.equals(files[i] as Buffer)),
+        ).toEqual(files.map(() => true))
+      }
     },
   )
+
+  it('goes on with its log after a resume, and writes each row once', async () => {
+    const step = start('hnsw')
+    const sizes: number[] = []
+    for (let row = 0; row < 1_000; row += 100) {
+      await idsFrom(step, batch(row, row + 100))
+      sizes.push(serialize(await step.snapshot()).length)
+    }
+    await step.close()
+    expect(Math.max(...sizes)).toBeLessThan(2_000)
+    const [name = ''] = (await readdir(folder, { recursive: true })).filter((f) =>
+      f.endsWith('-embedding.arrow'),
+    )
+    expect((await stat(join(folder, name))).size).toBeLessThan(1_000 * 3 * 4 + 6_000)
+  })
 
   it('starts from the snapshot of one that saw nothing', async () => {
     const step = start('hnsw')
@@ -52,14 +106,10 @@ describe('OnlineNeighbors', () => {
     await step.close()
   })
 
-  it('refuses a damaged snapshot before usearch reads it', async () => {
-    const step = start('hnsw')
-    await idsFrom(step, batch(0, 40))
-    const state = structuredClone(await step.snapshot())
+  it('has no snapshot without checkpoints', async () => {
+    const step = start('hnsw', { durable: false })
+    await idsFrom(step, batch(0, 2))
+    await expect(step.snapshot()).rejects.toThrow('Expected a run with checkpoints, got none')
     await step.close()
-    const bytes = state.files['index.usearch']?.bytes
-    if (!bytes) throw new Error('Expected the bytes of the index')
-    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
-    await expect(start('hnsw').restore(state)).rejects.toThrow(DataError)
   })
 })
