@@ -82,7 +82,7 @@ export function duplicateGroups(): OperatorFunction<RecordBatch, RecordBatch> {
           for (let from = 0; from < members.length; from += batchRows)
             yield batchOfMembers(members.slice(from, from + batchRows))
         },
-        // As columns: a tenth of what the objects take, and no depth to clone.
+        // As columns: objects would be cloned one by one, with the names of all their fields.
         snapshot: () => encodeBatch(batchOfMembers([...exact, ...near])),
         restore(state) {
           for (const row of decodeBatch(state as Uint8Array)) {

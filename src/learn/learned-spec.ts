@@ -18,7 +18,7 @@ export interface LearnedOptions<M> {
   readonly model?: M | string
   /** Folder that the model is saved to when all rows are learned; one that is there is replaced. */
   readonly save?: string
-  /** Called with the model when all rows are learned. */
+  /** Called with the model when all rows are learned; not again by a run that is resumed after that, for which there is `save`. */
   readonly onModel?: (model: M) => void
   /**
    * Rows of a window: `online` learns after each.
