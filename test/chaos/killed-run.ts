@@ -66,14 +66,10 @@ export function checkpointed(
 /** Runs the built command. */
 export function start({ args, cwd }: Command, kill?: Kill): Promise<Ended> {
   const point = kill && 'point' in kill ? `${kill.point}:${String(kill.times)}` : ''
-  const child = spawn(
-    process.execPath,
-    [main, ...args],
-    {
-      cwd,
-      env: { ...process.env, DEBUG: '', MILLRACE_FAIL_POINT: point },
-    },
-  )
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...process.env, DEBUG: '', MILLRACE_FAIL_POINT: point },
+  })
   const { signal, afterMs } =
     kill && 'signal' in kill ? kill : { signal: undefined, afterMs: undefined }
   const timer = setTimeout(() => signal && child.kill(signal), afterMs ?? hangsMs)

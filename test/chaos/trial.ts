@@ -37,7 +37,7 @@ export class Trials {
     const differences = [
       ...early.map((difference) => `after a kill: ${difference}`),
       ...endedWell(processes.at(-1)),
-      ...(sumsOf(given, processes.at(-1)) === reference.sums ? [] : ['its sums are others']),
+      ...otherSums(sumsOf(given, processes.at(-1)), reference.sums),
       ...finding.differences,
     ]
     const fine = finding.lost + finding.doubled + differences.length === 0
@@ -92,6 +92,10 @@ async function ran(command: { readonly args: readonly string[]; readonly cwd: st
 function endedWell(ended: Ended | undefined): readonly string[] {
   if (ended?.code === 0) return []
   return [`its last process ended with code ${String(ended?.code)}: ${ended?.stderr ?? ''}`]
+}
+
+function otherSums(got: string, expected: string): readonly string[] {
+  return got === expected ? [] : [`its sums are ${got}, not ${expected}`]
 }
 
 /** What a run says of its rows and files, without times. */
