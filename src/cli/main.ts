@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { failureOf } from './failure.ts'
+import { note } from './output.ts'
 import { packageVersion } from '../package.ts'
 
 /** A command: what it does, and the module that has the rest. */
@@ -62,8 +63,8 @@ async function programFor(args: readonly string[]): Promise<Command> {
 
 function fail(error: unknown, verbose: boolean): void {
   const { message, exitCode } = failureOf(error)
-  process.stderr.write(`${message}\n`)
-  if (verbose) process.stderr.write(`${inspect(error)}\n`)
+  note(message)
+  if (verbose) note(inspect(error))
   process.exitCode = exitCode
 }
 

@@ -1,16 +1,31 @@
-/** Writes a line of data to stdout. */
+/** Writes lines of data to stdout; see {@link printable}. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${printable(text)}\n`)
 }
 
-/** Writes a value to stdout as JSON. */
+/** Writes a value to stdout as JSON; what {@link printable} escapes, as JSON does it. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, jsonValue, 2))
+  const json = JSON.stringify(value, jsonValue, 2).replace(
+    commands,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  process.stdout.write(`${json}\n`)
 }
 
-/** Writes a line that is not data to stderr. */
+/** Writes lines that are not data to stderr; see {@link printable}. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${printable(text)}\n`)
+}
+
+/** Control characters but tab and line end, and those that turn the direction of text. */
+const commands = /(?![\t\n])[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+
+/** Text without commands to a terminal, which the names of files may hold: `\x1b` for an escape. */
+export function printable(text: string): string {
+  return text.replace(commands, (found) => {
+    const code = found.charCodeAt(0).toString(16)
+    return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`
+  })
 }
 
 /**
@@ -32,12 +47,9 @@ export function table(lines: readonly (readonly string[])[], indent = ''): strin
     .join('\n')
 }
 
-/** `a\nb` for a line end, `\x1b` for an escape. */
+/** `\n` for a line end, which would break the table. */
 function visible(text: string): string {
-  return text.replace(/\p{Cc}/gu, (found) => {
-    if (found === '\n') return '\\n'
-    return `\\x${found.charCodeAt(0).toString(16).padStart(2, '0')}`
-  })
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\x09')
 }
 
 /** A whole number with separators: `12,345`. */

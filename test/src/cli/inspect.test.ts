@@ -125,6 +125,13 @@ describe('millrace inspect', () => {
     expect(ended.stderr).toContain(`error: ${message}`)
   })
 
+  it('says a name that commands the terminal without the command', async () => {
+    const ended = await millrace(['inspect', '\u001b[2Jx'], { cwd: folderOf({}) })
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).toContain('error: Expected a file, got nothing at `\\x1b[2Jx`\n')
+    expect(ended.stderr).not.toContain('\u001b')
+  })
+
   it('refuses a cut Arrow file', async () => {
     const folder = folderOf({})
     for (const kind of ['file', 'stream'] as const) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { byteSize, count, duration, plural, table } from '../../../src/cli/output.ts'
+import { byteSize, count, duration, plural, printable, table } from '../../../src/cli/output.ts'
 
 describe('byteSize', () => {
   it.each([
@@ -44,6 +44,17 @@ describe('table', () => {
         ['\u001b[2J\u0085', 'y'],
       ]),
     ).toBe('a\\nb         x\n\\x1b[2J\\x85  y')
+  })
+})
+
+describe('printable', () => {
+  it.each([
+    ['\u001b]0;title\u0007', '\\x1b]0;title\\x07'],
+    ['\u009b2J \u007f', '\\x9b2J \\x7f'],
+    ['gnp.\u202exe', 'gnp.\\u202exe'],
+    ['two\nlines\tä 日本', 'two\nlines\tä 日本'],
+  ])('%j', (text, expected) => {
+    expect(printable(text)).toBe(expected)
   })
 })
 
