@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { DataError, OptionError, SchemaError } from '../errors.ts'
 import { withOutputs } from '../pictures/onnx-outputs.ts'
@@ -129,12 +131,27 @@ async function load({ file, outputs = {} }: PictureModel): Promise<InferenceSess
   if (inner.length === 0) return session
   await session.release()
   try {
-    return await InferenceSession.create(withOutputs(await readFile(file), inner), settings)
+    return await fromCopy(withOutputs(await readFile(file), inner))
   } catch (cause) {
     const hint = didYouMean(inner[0] ?? '', present)
     throw new OptionError(
       `Expected option \`outputs\` to name outputs of the model (${present.join(', ')}) or tensors inside it, got ${inner.map((name) => `\`${name}\``).join(', ')}${hint} (${reason(cause)})`,
     )
+  }
+}
+
+/**
+ * A session of a model that is in no file. Of bytes alone the runtime (1.30) takes tensors that are kept in other
+ * files from the working directory; beside a copy there are none.
+ */
+async function fromCopy(model: Uint8Array): Promise<InferenceSession> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-model-'))
+  try {
+    const file = join(folder, 'model.onnx')
+    await writeFile(file, model)
+    return await InferenceSession.create(file, settings)
+  } finally {
+    await rm(folder, { recursive: true })
   }
 }
 
