@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
-import { type FileRoot, fileRoots } from '../src/pictures/file-roots.ts'
+import { type FileRoot, fileRoots, type Links } from '../src/pictures/file-roots.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
@@ -57,6 +57,13 @@ export interface FromFilesOptions {
    */
   readonly batchBytes?: number
   /**
+   * Which links in folders are followed: those that lead to something in one of the folders given, or all. A
+   * link that is not followed is at fault.
+   *
+   * @default 'within'
+   */
+  readonly links?: Links
+  /**
    * What becomes of a file or folder that cannot be read.
    *
    * @default 'fail'
@@ -72,8 +79,9 @@ export interface FromFilesOptions {
  *   `uri` (`file:` URL), `label`, `split` (null where the path does not say), `image` (Binary, heavy), `bytes` (Int32).
  * - Ignored: files that are no pictures by their name, hidden ones, and special files; counted as `dropped`,
  *   so that files = kept + rejected + dropped. Hidden folders are not entered.
- * - Links are followed, but not back to a folder on the way.
- * - Faults (`onError`): `UNREADABLE`, `TOO_LARGE` (1 GiB and more).
+ * - Links are followed within the folders given, with `links: 'all'` everywhere, but not back to a folder on the
+ *   way. A location may itself be a link.
+ * - Faults (`onError`): `UNREADABLE`, `OUTSIDE` (a link that is not followed), `TOO_LARGE` (1 GiB and more).
  * - Memory: a batch (`batchBytes` and one file) and 8 files read ahead.
  * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
  *
@@ -89,7 +97,7 @@ export function fromFiles(
     name: 'fromFiles',
     schema: () => itemSchema,
     async *read({ columns }, from) {
-      const roots = await fileRoots(plan.locations)
+      const roots = await fileRoots(plan.locations, plan.links)
       if (plan.pattern !== undefined && !from) await requireMatch(plan, roots)
       const wanted = !columns || columns.has('image')
       yield* batches({ plan, roots, wanted }, from)
@@ -101,8 +109,8 @@ export function fromFiles(
 }
 
 function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
-  const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes', 'onError']
-  knownOptions('fromFiles', options, known)
+  const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes']
+  knownOptions('fromFiles', options, [...known, 'links', 'onError'])
   const { labels, split, name, extensions } = options
   const locations = typeof location === 'string' ? [location] : columnList('location', location)
   const twice = locations.find((l, at) => locations.indexOf(l) !== at)
@@ -118,13 +126,14 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
       extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
     batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 2 ** 25),
+    links: oneOf('links', options.links ?? 'within', ['within', 'all']),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
 }
 
 /** Files that will be kept, rejected or ignored. */
-async function countFiles({ locations }: FilePlan, signal: AbortSignal): Promise<number> {
-  const files = filesIn(await fileRoots(locations), undefined)
+async function countFiles({ locations, links }: FilePlan, signal: AbortSignal): Promise<number> {
+  const files = filesIn(await fileRoots(locations, links), undefined)
   let count = 0
   for (; !(await files.next()).done; count++) signal.throwIfAborted()
   return count

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type {
   FolderOptions,
   ScoreOptions,
@@ -57,6 +57,7 @@ function addSourceOptions(command: Command): Command {
     .argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
     .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
     .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
+    .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
     .option('--config <file>', 'JSON file with options that are not given here')
   return addRunOptions(command)
@@ -67,16 +68,22 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
   if (config !== undefined) await applyConfig(command, config)
   const checkpoint = checkpointOf(command.opts<CheckpointFlags>())
   const { seed, ...rest } = command.opts<Omit<WorkflowOptions, 'checkpoint'>>()
-  const { labels, model, limit, threads } = rest
+  const { labels, links, model, limit, threads } = rest
   return {
     sources: sources.map(sourceOf),
     seed,
     ...(labels !== undefined && { labels }),
+    ...(links !== undefined && { links }),
     ...(model !== undefined && { model }),
     ...(limit !== undefined && { limit }),
     ...(threads !== undefined && { threads }),
     ...(checkpoint && { checkpoint }),
   }
+}
+
+function linksOption(): Option {
+  const text = 'links in folders to follow: those that stay within, or all'
+  return new Option('--links <which>', text).choices(['within', 'all'])
 }
 
 /** Checked here and not by the parser, since it may come from `--config`. */

@@ -1,9 +1,9 @@
 import type { Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, resolve, sep } from 'node:path'
 import { ConnectorError } from '../errors.ts'
 import { Glob, isGlob } from './glob.ts'
-import { type BytePath, bytePath, type Found, walkFiles } from './walk-files.ts'
+import { type BytePath, bytePath, type Found, pathBytes, walkFiles } from './walk-files.ts'
 
 /** Where to look for files. */
 export interface FileRoot {
@@ -17,15 +17,22 @@ export interface FileRoot {
   readonly find: (after: BytePath | undefined) => AsyncIterable<Found>
 }
 
+/** Which links in folders are followed: those that lead into one of the folders given, or all. */
+export type Links = 'within' | 'all'
+
 /**
  * The folders that `locations` (files, folders, globs) speak of, in their order. Paths are told
  * apart relative to the deepest folder that all have in common.
  *
  * @throws {ConnectorError} if one does not exist or must not be read
  */
-export async function fileRoots(locations: readonly string[]): Promise<readonly FileRoot[]> {
+export async function fileRoots(
+  locations: readonly string[],
+  links: Links,
+): Promise<readonly FileRoot[]> {
+  const inside: BytePath[] | undefined = links === 'all' ? undefined : []
   const roots: Omit<FileRoot, 'prefix'>[] = []
-  for (const location of locations) roots.push(await rootOf(location))
+  for (const location of locations) roots.push(await rootOf(location, inside))
   const shared = commonFolder(roots.map((r) => r.folder))
   return roots.map((root) => {
     const below = root.folder.split('/').slice(shared)
@@ -33,10 +40,14 @@ export async function fileRoots(locations: readonly string[]): Promise<readonly 
   })
 }
 
-async function rootOf(location: string): Promise<Omit<FileRoot, 'prefix'>> {
+/** Adds the folder, if it is one, to those that links may lead into. */
+async function rootOf(
+  location: string,
+  inside: BytePath[] | undefined,
+): Promise<Omit<FileRoot, 'prefix'>> {
   const path = resolve(location)
   const found = await stats(path, location)
-  if (found?.isDirectory()) return inFolder(location, slashed(path))
+  if (found?.isDirectory()) return inFolder(location, slashed(path), { inside })
   if (found) {
     const file = { path: slashed(basename(path)), kind: 'file' } as const
     return { location, folder: slashed(dirname(path)), find: (after) => only(file, after) }
@@ -49,15 +60,21 @@ async function rootOf(location: string): Promise<Omit<FileRoot, 'prefix'>> {
       url: location,
       retryable: false,
     })
-  return inFolder(location, slashed(folder), new Glob(parts.slice(from).join('/')))
+  const glob = new Glob(parts.slice(from).join('/'))
+  return inFolder(location, slashed(folder), { glob, inside })
 }
 
-function inFolder(location: string, folder: BytePath, glob?: Glob): Omit<FileRoot, 'prefix'> {
+async function inFolder(
+  location: string,
+  folder: BytePath,
+  { glob, inside }: { readonly glob?: Glob; readonly inside: BytePath[] | undefined },
+): Promise<Omit<FileRoot, 'prefix'>> {
+  inside?.push(await realpath(pathBytes(folder || '/'), 'latin1'))
+  const options = { ...(glob && { glob }), ...(inside && { inside }) }
   return {
     location,
     folder,
-    find: (after) =>
-      walkFiles(folder, { ...(glob && { glob }), ...(after !== undefined && { after }) }),
+    find: (after) => walkFiles(folder, { ...options, ...(after !== undefined && { after }) }),
   }
 }
 
@@ -90,6 +107,7 @@ export function unreadable(location: string, cause: unknown): ConnectorError {
 /** An error code of the file system in words. */
 export function meaning(code: string): string {
   if (code === 'EACCES' || code === 'EPERM') return `no permission (${code})`
+  if (code === 'OUTSIDE') return "a link that leads out of the folder (followed with links: 'all')"
   if (code === 'ENOENT') return `no such file (${code})`
   return code
 }

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batchOf } from '../batch/batch.ts'
-import { type FileRoot, meaning, unreadable } from './file-roots.ts'
+import { type FileRoot, type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
 import type { OnError } from '../tasks/row-tasks.ts'
@@ -27,6 +27,8 @@ export interface FilePlan {
   readonly batchRows: number
   /** Bytes at which a batch ends. */
   readonly batchBytes: number
+  /** Which links are followed. */
+  readonly links: Links
   /** What becomes of a file that cannot be read. */
   readonly onError: OnError
 }
@@ -150,7 +152,7 @@ async function load(
   const file = `${root.folder}/${found.path}`
   const id = plan.prefix + path
   try {
-    if (found.kind === 'unreadable') throw found.cause
+    if (found.kind !== 'file') throw found.cause
     const content = await contentOf(file, { all: wanted, sniff: likely === 'unknown' })
     if (!content) return { kind: 'ignored', position }
     if (content.bytes > limitBytes)
@@ -162,16 +164,21 @@ async function load(
     if (plan.onError === 'fail') throw unreadable(id, cause)
     const { code = 'an error' } = cause as NodeJS.ErrnoException
     const message = `Expected to read the file, got ${meaning(code)}`
-    return { kind: 'fault', position, id, code: 'UNREADABLE', message }
+    const fault = code === 'OUTSIDE' ? code : 'UNREADABLE'
+    return { kind: 'fault', position, id, code: fault, message }
   }
 }
 
-/** Whether a file is a picture by its name; one without extension may be. So may be what is in a folder that cannot be read. */
+/**
+ * Whether a file is a picture by its name; one without extension may be. So may be what is in a folder that
+ * cannot be read.
+ */
 function isLikely(
   { path, kind }: Found,
   extensions: ReadonlySet<string> | undefined,
 ): 'yes' | 'no' | 'unknown' {
-  if (kind !== 'file') return kind === 'unreadable' ? 'yes' : 'no'
+  if (kind === 'unreadable') return 'yes'
+  if (kind === 'other') return 'no'
   const name = path.slice(path.lastIndexOf('/') + 1)
   const dot = name.lastIndexOf('.')
   if (dot < 0) return extensions ? 'no' : 'unknown'

@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import type { Glob, GlobState } from './glob.ts'
 import { failPoint } from '../run/fail-point.ts'
 
@@ -13,8 +13,11 @@ export type BytePath = string
 export interface Found {
   /** Relative to the root, with `/`. */
   readonly path: BytePath
-  /** What it is: a file (or a link to none); a file of a hidden name or a special one; or a folder that cannot be read. */
-  readonly kind: 'file' | 'other' | 'unreadable'
+  /**
+   * What it is: a file (or a link to none); a link to a file that is not followed; a file of a hidden name or a
+   * special one; or a folder that cannot be read, or is a link that is not followed.
+   */
+  readonly kind: 'file' | 'outside' | 'other' | 'unreadable'
   /** Why it cannot be read. */
   readonly cause?: unknown
 }
@@ -25,6 +28,14 @@ export interface WalkOptions {
   readonly glob?: Glob
   /** Start after this path. */
   readonly after?: BytePath
+  /** Folders, themselves free of links, that links may lead into; everywhere without it. */
+  readonly inside?: readonly BytePath[]
+}
+
+interface Tree {
+  readonly root: BytePath
+  readonly glob: Glob | undefined
+  readonly inside: readonly BytePath[] | undefined
 }
 
 interface Place {
@@ -39,13 +50,13 @@ interface Place {
 
 /**
  * Finds the files under `root`, depth first, names sorted by their bytes in each folder. Holds the
- * names of the folders along the path, no more. Links are followed, but not back to a folder on
- * the way. Hidden folders (`.git`) are not entered.
+ * names of the folders along the path, no more. Links are followed where they may lead to, but not back to a
+ * folder on the way. Hidden folders (`.git`) are not entered.
  */
 export async function* walkFiles(root: BytePath, options: WalkOptions = {}): AsyncGenerator<Found> {
-  const { glob, after } = options
+  const { glob, after, inside } = options
   yield* walk(
-    { root, glob },
+    { root, glob, inside },
     {
       prefix: '',
       state: glob?.start ?? [],
@@ -55,10 +66,7 @@ export async function* walkFiles(root: BytePath, options: WalkOptions = {}): Asy
   )
 }
 
-async function* walk(
-  tree: { readonly root: BytePath; readonly glob: Glob | undefined },
-  { prefix, state, after, parents }: Place,
-): AsyncGenerator<Found> {
+async function* walk(tree: Tree, { prefix, state, after, parents }: Place): AsyncGenerator<Found> {
   const folder = pathBytes(`${tree.root}/${prefix}`)
   const [last, ...below] = after
   let entries: Dirent[]
@@ -80,17 +88,33 @@ async function* walk(
     const path = prefix + name
     failPoint('source: listing')
     const hidden = !tree.glob && name.startsWith('.')
-    const kind = await kindOf(entry, pathBytes(`${tree.root}/${path}`))
+    const kind = await kindOf(entry, pathBytes(`${tree.root}/${path}`), tree.inside)
     if (kind === 'folder') {
       if (hidden) continue
       const place = { prefix: `${path}/`, state: next, parents: [...parents, self] }
       yield* walk(tree, { ...place, after: name === last ? below : [] })
-    } else if (!tree.glob || tree.glob.matches(next)) yield { path, kind: hidden ? 'other' : kind }
+    } else if (kind === 'unreadable') {
+      if (!hidden) yield { path, kind, cause: leadsOut }
+    } else if (!tree.glob || tree.glob.matches(next))
+      yield { path, kind: hidden ? 'other' : kind, ...(kind === 'outside' && { cause: leadsOut }) }
   }
 }
 
-async function kindOf(entry: Dirent, path: Buffer): Promise<'folder' | Found['kind']> {
-  const target = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry
+/** Why a link is not followed, as the system would say it. */
+const leadsOut = Object.assign(new Error('a link that leads out'), { code: 'OUTSIDE' })
+
+async function kindOf(
+  entry: Dirent,
+  path: Buffer,
+  inside: readonly BytePath[] | undefined,
+): Promise<'folder' | Found['kind']> {
+  const linked = entry.isSymbolicLink()
+  const target = linked ? await stat(path).catch(() => undefined) : entry
+  if (linked && target && inside) {
+    const to = await realpath(path, 'latin1')
+    if (!inside.some((folder) => `${to}/`.startsWith(folder === '/' ? folder : `${folder}/`)))
+      return target.isDirectory() ? 'unreadable' : 'outside'
+  }
   if (target?.isDirectory()) return 'folder'
   return !target || target.isFile() ? 'file' : 'other'
 }

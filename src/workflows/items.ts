@@ -8,6 +8,7 @@ import { OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
 import { schemaWith } from '../batch/schema.ts'
+import type { Links } from '../pictures/file-roots.ts'
 import type { SourceSpec, WorkflowOptions } from './workflow.ts'
 
 /** The items that a workflow works on. */
@@ -24,15 +25,18 @@ export interface Items {
  *
  * @throws {OptionError} if pictures and Parquet files are mixed
  */
-export function itemsOf({ sources, labels, limit: most }: WorkflowOptions): Items {
+export function itemsOf({ sources, labels, links, limit: most }: WorkflowOptions): Items {
   const parquet = sources.filter(({ path }) => path.endsWith('.parquet'))
   if (parquet.length > 0 && parquet.length < sources.length)
     throw new OptionError(
       `Expected pictures or Parquet files, got both: ${sources.map(({ path }) => `\`${path}\``).join(', ')}`,
     )
   const kind = parquet.length > 0 ? 'embeddings' : 'pictures'
-  const read = kind === 'embeddings' ? embeddingsFrom : picturesFrom
-  const rows = concatFlows(runs(sources).map((run) => read(run, labels)))
+  const rows = concatFlows(
+    runs(sources).map((run) =>
+      kind === 'embeddings' ? embeddingsFrom(run) : picturesFrom(run, { labels, links }),
+    ),
+  )
   return {
     kind,
     rows: most === undefined ? rows : flowOf(rows.pipe(limit(most))),
@@ -50,13 +54,17 @@ function runs(sources: readonly SourceSpec[]): (readonly SourceSpec[])[] {
   return out
 }
 
-function picturesFrom(run: readonly SourceSpec[], labels: string | undefined): Flow<RecordBatch> {
+function picturesFrom(
+  run: readonly SourceSpec[],
+  { labels, links }: { labels: string | undefined; links: Links | undefined },
+): Flow<RecordBatch> {
   const split = run[0]?.split
   return fromFiles(
     run.map(({ path }) => path),
     {
       onError: 'reject',
       ...(labels !== undefined && { labels }),
+      ...(links !== undefined && { links }),
       ...(split !== undefined && { split, name: split }),
     },
   )

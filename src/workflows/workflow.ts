@@ -1,3 +1,4 @@
+import type { Links } from '../pictures/file-roots.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import type { Progress } from '../run/run.ts'
 
@@ -15,6 +16,8 @@ export interface WorkflowOptions {
   readonly sources: readonly SourceSpec[]
   /** Pattern of labels and splits in the paths, for instance `{split}/{label}/{name}`. */
   readonly labels?: string
+  /** Which links in folders are followed: by default those that stay within them. */
+  readonly links?: Links
   /** An .onnx file for the embeddings, in place of the bundled model. */
   readonly model?: string
   /** Seed for whatever is random. */

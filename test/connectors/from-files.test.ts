@@ -220,6 +220,37 @@ describe('fromFiles', () => {
     await expect(ids(root)).rejects.toThrow('Expected to read `c.png`, got no such file (ENOENT)')
   })
 
+  it('follows links that lead out of the folders only if asked to', async () => {
+    await tree('outside', ['secret.png', 'more/x.png', 'notes.txt'])
+    const root = await tree('inside', ['a/1.png'])
+    await symlink('../outside/secret.png', join(root, 'b.png'))
+    await symlink('../outside/secret.png', join(root, 'bare'))
+    await symlink('../outside/notes.txt', join(root, 'c.txt'))
+    await symlink('../outside/more', join(root, 'd'))
+    await symlink('/dev', join(root, 'e'))
+    await symlink('../inside-not', join(root, 'f.png'))
+    await tree('inside-not', ['1.png'])
+    await symlink('inside', join(base, 'link'))
+    const code = 'OUTSIDE'
+    for (const location of [root, join(base, 'link'), join(root, '**')]) {
+      const flow = fromFiles(location, { onError: 'reject' })
+      const { batches, rejects } = await gather(flow, { columns: [] })
+      const out = ['b.png', 'bare', 'd', 'e', 'f.png']
+      expect(values(batches, 'id')).toEqual(['a/1.png'])
+      expect(rejects).toMatchObject(out.map((id) => ({ id, code })))
+    }
+    await expect(ids(root)).rejects.toThrow(
+      "Expected to read `b.png`, got a link that leads out of the folder (followed with links: 'all')",
+    )
+    await rm(join(root, 'e'))
+    const all = ['a/1.png', 'b.png', 'd/x.png', 'f.png/1.png']
+    expect(await ids(root, { links: 'all' })).toEqual(all)
+    expect(await ids([root, join(base, 'outside'), join(base, 'inside-not')])).toContain(
+      'inside/b.png',
+    )
+    expect(() => fromFiles(root, { links: 'some' as 'all' })).toThrow(OptionError)
+  })
+
   it('keeps names that are not UTF-8 apart', async () => {
     const root = await tree('bytes', [])
     for (const byte of [0xfe, 0xff])
