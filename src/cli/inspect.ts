@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { DataType, type Field, type RecordBatch } from 'apache-arrow'
+import { DataType, type Field, type RecordBatch, type Vector } from 'apache-arrow'
 import type { Command } from 'commander'
 import { ConnectorError } from '../errors.ts'
 import { inspectArrow } from './inspect-arrow.ts'
@@ -123,9 +123,11 @@ function plain(value: unknown, type: DataType): unknown {
 
 /** A list; of a long one its length and the first values. */
 function plainList(value: unknown, type: DataType): unknown {
-  const values = [...(value as Iterable<unknown>)]
+  const values = value as Vector
   const of = type.children[0]?.type as DataType
-  const first = values.slice(0, 8).map((item) => plain(item, of))
+  // The length is what the file says: it may say 2^31 of values that take no bytes.
+  const shown = Math.min(8, values.length)
+  const first = Array.from({ length: shown }, (_, i) => plain(values.get(i), of))
   return values.length > 8 ? { length: values.length, first } : first
 }
 

@@ -1,5 +1,14 @@
 import { writeFileSync } from 'node:fs'
-import { RecordBatch, Table, tableToIPC } from 'apache-arrow'
+import {
+  Field,
+  FixedSizeList,
+  makeData,
+  makeVector,
+  Null,
+  RecordBatch,
+  Table,
+  tableToIPC,
+} from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { toParquet } from '../../../connectors/to-parquet.ts'
 import { batchOf, binaryColumn, int64Column, textColumn } from '../../../src/batch/batch.ts'
@@ -123,6 +132,18 @@ describe('millrace inspect', () => {
     const ended = await millrace(['inspect', path], { cwd: folderOf(files) })
     expect([ended.code, ended.stdout]).toEqual([code, ''])
     expect(ended.stderr).toContain(`error: ${message}`)
+  })
+
+  it('shows a list that says it has 2^31 values of no bytes', async () => {
+    const size = 2 ** 31 - 1
+    const type = new FixedSizeList(size, new Field('item', new Null(), true))
+    const child = makeData({ type: new Null(), length: size })
+    const vector = makeVector(makeData({ type, length: 1, nullCount: 0, child }))
+    const folder = folderOf({})
+    writeFileSync(`${folder}/long.arrow`, tableToIPC(new Table({ long: vector }), 'stream'))
+    const ended = await millrace(['inspect', 'long.arrow', '--json'], { cwd: folder })
+    expect(ended.code).toBe(0)
+    expect(JSON.parse(ended.stdout)).toMatchObject({ head: [{ long: { length: size } }] })
   })
 
   it('says a name that commands the terminal without the command', async () => {
