@@ -3,6 +3,7 @@ import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
 import { type FileRoot, fileRoots, type Links } from '../src/pictures/file-roots.ts'
 import type { Flow } from '../src/flow/flow.ts'
+import { memoryOf } from '../src/flow/memory.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
 import {
@@ -51,9 +52,9 @@ export interface FromFilesOptions {
    */
   readonly batchRows?: number
   /**
-   * Bytes of pictures at which a batch ends.
+   * Most bytes of pictures in a batch; a larger one has a batch of its own.
    *
-   * @default 33_554_432
+   * @default 33_554_432, less if the run's memory asks for it
    */
   readonly batchBytes?: number
   /**
@@ -82,7 +83,8 @@ export interface FromFilesOptions {
  * - Links are followed within the folders given, with `links: 'all'` everywhere, but not back to a folder on the
  *   way. A location may itself be a link.
  * - Faults (`onError`): `UNREADABLE`, `OUTSIDE` (a link that is not followed), `TOO_LARGE` (1 GiB and more).
- * - Memory: a batch (`batchBytes` and one file) and 8 files read ahead.
+ * - Memory: 4 times `batchBytes`: the batch in the making, at most 8 files read ahead, and two batches that the
+ *   next operator may hold. A larger file is read alone.
  * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
  *
  * @throws {OptionError} at the call, if an option is wrong; on the stream, if `labels` matches no path
@@ -93,20 +95,29 @@ export function fromFiles(
   options: FromFilesOptions = {},
 ): Flow<RecordBatch> {
   const plan = planOf(location, options)
-  return source<RecordBatch, Position>({
+  const batchBytes =
+    options.batchBytes === undefined ? undefined : positiveInteger('batchBytes', options.batchBytes)
+  const flow: Flow<RecordBatch> = source<RecordBatch, Position>({
     name: 'fromFiles',
     schema: () => itemSchema,
-    async *read({ columns }, from) {
+    async *read(context, from) {
       const roots = await fileRoots(plan.locations, plan.links)
       if (plan.pattern !== undefined && !from) await requireMatch(plan, roots)
+      const { columns } = context
       const wanted = !columns || columns.has('image')
-      yield* batches({ plan, roots, wanted }, from)
+      const bytes = Math.ceil(memoryOf(flow, context) / windowBatches)
+      yield* batches({ plan, roots, wanted, batchBytes: bytes }, from)
     },
     count: (signal) => countFiles(plan, signal),
-    memoryBytes: 2 * plan.batchBytes,
+    memoryBytes: batchBytes === undefined ? windowRange : windowBatches * batchBytes,
     settings: { location, ...options },
   })
+  return flow
 }
+
+/** Batches' worth of bytes that are held: see {@link fromFiles}. */
+const windowBatches = 4
+const windowRange = { least: windowBatches * 2 ** 20, most: windowBatches * 2 ** 25 }
 
 function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
   const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes']
@@ -125,7 +136,6 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
     extensions:
       extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
-    batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 2 ** 25),
     links: oneOf('links', options.links ?? 'within', ['within', 'all']),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
@@ -144,10 +154,12 @@ interface Reading {
   readonly roots: readonly FileRoot[]
   /** Whether anybody wants the pictures themselves. */
   readonly wanted: boolean
+  /** Most bytes of a batch. */
+  readonly batchBytes: number
 }
 
 async function* batches(
-  { plan, roots, wanted }: Reading,
+  { plan, roots, wanted, batchBytes }: Reading,
   from: Position | undefined,
 ): AsyncGenerator<readonly [Skipped<RecordBatch>, Position]> {
   let items: Item[] = []
@@ -168,15 +180,16 @@ async function* batches(
     return here
   }
 
-  for await (const file of loaded(filesIn(roots, from), { plan, wanted })) {
-    const full = items.length === plan.batchRows || bytes >= plan.batchBytes
+  for await (const file of loaded(filesIn(roots, from), { plan, wanted, aheadBytes: batchBytes })) {
+    const more = file.kind === 'item' ? (file.item.image?.length ?? 0) : 0
+    const full = items.length === plan.batchRows || bytes + more > batchBytes
     if (last && items.length > 0 && (full || file.kind === 'fault')) yield [upToHere(), last]
     last = file.position
     if (file.kind === 'ignored') ignored++
     else rows++
     if (file.kind === 'item') {
       items.push(file.item)
-      bytes += file.item.image?.length ?? 0
+      bytes += more
     } else if (file.kind === 'fault' && plan.onError === 'reject') {
       yield [new Skipped<RecordBatch>(skipped, new Rejects([rejectOf(file)])), last]
       skipped = 0

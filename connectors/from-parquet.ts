@@ -5,6 +5,7 @@ import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import type { Context } from '../src/flow/context.ts'
 import { OptionError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
+import { memoryOf } from '../src/flow/memory.ts'
 import { tableNames } from '../src/item-ids.ts'
 import { columnList, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
 import {
@@ -44,13 +45,13 @@ export interface FromParquetOptions {
   /**
    * Most bytes of a batch, by the mean of its row group.
    *
-   * @default 16_777_216
+   * @default 16_777_216, less if the run's memory asks for it
    */
   readonly batchBytes?: number
   /**
    * Most bytes that the chosen columns of a row group may take, decompressed; a larger group is refused.
    *
-   * @default 536_870_912
+   * @default 536_870_912, less if the run's memory asks for it
    */
   readonly rowGroupBytes?: number
 }
@@ -60,6 +61,10 @@ const name = 'fromParquet'
 type Settings = Omit<TableOptions, 'ids' | 'several' | 'thread' | 'context'> & {
   readonly sourceName: string | undefined
 }
+
+/** A row group is there stored and decoded; of batches there are two. */
+const defaultWindow = { batchBytes: 2 ** 24, rowGroupBytes: 2 ** 29 }
+const leastWindow = { batchBytes: 2 ** 20, rowGroupBytes: 2 ** 24 }
 
 const sizes = ['batchRows', 'batchBytes', 'rowGroupBytes'] as const
 
@@ -99,18 +104,49 @@ export function fromParquet(
     idColumn: optionalText('idColumn', options.idColumn),
     sourceName: optionalText('sourceName', options.sourceName),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 4096),
-    batchBytes: positiveInteger('batchBytes', options.batchBytes ?? 16 * 2 ** 20),
-    rowGroupBytes: positiveInteger('rowGroupBytes', options.rowGroupBytes ?? 512 * 2 ** 20),
+    ...defaultWindow,
+    ...given(options),
   }
+  const least = heldBytes({ ...leastWindow, ...given(options) })
+  const most = heldBytes(settings)
 
-  return source<RecordBatch, Position>({
+  const flow: Flow<RecordBatch> = source<RecordBatch, Position>({
     name,
     schema: () => schemaOf(paths, settings),
-    read: (context, from) => read(paths, settings, context, from),
+    read: (context, from) => {
+      // Both windows shrink alike.
+      const ratio = most > least ? (memoryOf(flow, context) - least) / (most - least) : 1
+      return read(paths, { ...settings, ...shrunk(ratio), ...given(options) }, context, from)
+    },
     count: (signal) => countRows(paths, signal),
-    memoryBytes: 2 * settings.rowGroupBytes + 2 * settings.batchBytes,
+    memoryBytes: { least, most },
     settings: { paths, ...options },
   })
+  return flow
+}
+
+type Window = Pick<Settings, 'batchBytes' | 'rowGroupBytes'>
+
+/** The sizes that the user has set. */
+function given({ batchBytes, rowGroupBytes }: FromParquetOptions): Partial<Window> {
+  return {
+    ...(batchBytes !== undefined && { batchBytes: positiveInteger('batchBytes', batchBytes) }),
+    ...(rowGroupBytes !== undefined && {
+      rowGroupBytes: positiveInteger('rowGroupBytes', rowGroupBytes),
+    }),
+  }
+}
+
+function heldBytes({ batchBytes, rowGroupBytes }: Window): number {
+  return 2 * batchBytes + 2 * rowGroupBytes
+}
+
+/** The window between the least (0) and the default (1). */
+function shrunk(ratio: number): Window {
+  function between(name: keyof Window): number {
+    return Math.floor(leastWindow[name] + ratio * (defaultWindow[name] - leastWindow[name]))
+  }
+  return { batchBytes: between('batchBytes'), rowGroupBytes: between('rowGroupBytes') }
 }
 
 function optionalText(option: string, value: string | undefined): string | undefined {

@@ -2,7 +2,9 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
 import { SchemaError } from '../src/errors.ts'
+import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
+import { memoryOf } from '../src/flow/memory.ts'
 import {
   columnList,
   knownOptions,
@@ -38,7 +40,7 @@ export interface ToParquetOptions {
   /**
    * Most bytes of a row group's rows in memory, at most 512 MiB. A larger row has a group of its own.
    *
-   * @default 67_108_864
+   * @default 67_108_864, less if the run's memory asks for it
    */
   readonly rowGroupBytes?: number
   /**
@@ -57,6 +59,9 @@ export interface ToParquetOptions {
 
 const name = 'toParquet'
 const maxRowGroupBytes = 512 * 2 ** 20
+/** Row groups' worth of bytes that are held: see {@link toParquet}. */
+const windowGroups = 6
+const windowRange = { least: windowGroups * 2 ** 20, most: windowGroups * 2 ** 26 }
 
 /**
  * Writes the rows to one Parquet file at `path` and answers with a receipt.
@@ -66,7 +71,9 @@ const maxRowGroupBytes = 512 * 2 ** 20
  *   hidden `.tmp` beside it, which an error or an early end removes, unless a checkpoint needs it.
  * - Of a flow that does not end by itself: `path` is a folder, which gets a file at each checkpoint and one at the end.
  * - Columns: types and metadata of fields and schema are kept. Without rows the file has the flow's schema.
- * - Memory: the rows of two row groups, and one of them in WebAssembly.
+ * - Memory: 6 times `rowGroupBytes`: the rows that wait for their group, those of the group before, and these again
+ *   on their way through WebAssembly, which keeps what it once took.
+ * - The run's memory decides where row groups end; the rows are the same.
  *
  * @throws {OptionError} at the call, for options out of range
  * @throws {ConnectorError} on the stream, if the file cannot be written
@@ -86,25 +93,31 @@ export function toParquet(
     'compression',
     'dictionary',
   ])
-  const { columns: chosen, rowGroupBytes = 64 * 2 ** 20 } = options
+  const { columns: chosen, rowGroupBytes } = options
   const columns = chosen && columnList('columns', chosen)
-  const layout: ParquetLayout = {
+  const layout = {
     rowGroupRows: positiveInteger('rowGroupRows', options.rowGroupRows ?? 65_536),
-    rowGroupBytes: numberBetween('rowGroupBytes', rowGroupBytes, 1, maxRowGroupBytes),
+    ...(rowGroupBytes !== undefined && {
+      rowGroupBytes: numberBetween('rowGroupBytes', rowGroupBytes, 1, maxRowGroupBytes),
+    }),
     compression: oneOf('compression', options.compression ?? 'zstd', compressions),
     dictionary: trueOrFalse('dictionary', options.dictionary ?? true),
   }
 
   return (source) => {
     const input = flowOf(source)
-    const format = parquetFormat({ columns, layout, input })
-    return sink<FileSinkState<ParquetState>>({
+    function layoutIn(context: Context): ParquetLayout {
+      return { rowGroupBytes: Math.ceil(memoryOf(flow, context) / windowGroups), ...layout }
+    }
+    const format = parquetFormat({ columns, layoutIn, input })
+    const flow = sink<FileSinkState<ParquetState>>({
       ...fileSink(format, { path, parts: !input.bounded }),
       schema: (schema) => selectedSchema(schema, columns, name),
-      memoryBytes: 3 * layout.rowGroupBytes,
+      memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
       settings: { path, ...layout },
       ...(columns && { columns }),
-    })(input)
+    })(input) as Flow<WriteSummary>
+    return flow
   }
 }
 
@@ -112,11 +125,11 @@ const compressions = ['zstd', 'snappy', 'gzip', 'none'] as const
 
 interface Setup {
   readonly columns: readonly string[] | undefined
-  readonly layout: ParquetLayout
+  readonly layoutIn: (context: Context) => ParquetLayout
   readonly input: Flow<RecordBatch>
 }
 
-function parquetFormat({ columns, layout, input }: Setup): FileFormat<ParquetState> {
+function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetState> {
   async function emptySchema(): Promise<Schema> {
     const schema = await input.schema()
     if (schema) return selectedSchema(schema, columns, name)
@@ -129,8 +142,8 @@ function parquetFormat({ columns, layout, input }: Setup): FileFormat<ParquetSta
   return {
     name,
     extension: 'parquet',
-    async encode(file, from) {
-      const writer = new ParquetWriter(file, layout)
+    async encode(file, from, context) {
+      const writer = new ParquetWriter(file, layoutIn(context))
       if (from) await writer.restore(from)
       return {
         get rows() {

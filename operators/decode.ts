@@ -47,7 +47,8 @@ const names = ['pixels', 'width', 'height', 'channels']
  * - Animations and files of several pages: the first picture.
  * - Nulls: a row without a picture is at fault.
  * - Faults (`onError`): `MISSING`, `EMPTY`, `FORMAT`, `DAMAGED` (also cut files), `TOO_LARGE`.
- * - Concurrency: see {@link rowTask}. A row in work holds up to 8 bytes per pixel of the limit, of an interlaced PNG
+ * - Concurrency: see {@link rowTask}, whose window is for 3 bytes per pixel of each row in work, and while it decodes as
+ *   much again if it is turned, 6 more if it is progressive, 4 more for WebP, AVIF and GIF. A row in work holds up to 8 bytes per pixel of the limit, of an interlaced PNG
  *   or AVIF picture 10.
  * - No other format is read, whatever the file says: in this process sharp loads no SVG or PDF from here on.
  *
@@ -77,6 +78,5 @@ export function decode(options: DecodeOptions = {}): OperatorFunction<RecordBatc
       return [pixelsField('pixels'), ...numbers]
     },
     onError,
-    rowBytes: 4 * limitPixels,
   })
 }

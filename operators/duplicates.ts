@@ -59,7 +59,7 @@ const added = [
  * - Near: embedding and perceptual hash speak together, and every member is like the kept one: no
  *   chains. A mirrored copy counts. A zero embedding and a null hash say nothing.
  * - Nulls: a row without embedding or hash takes part by the other.
- * - State: about 200 bytes per row, and 200 MB for blocks of embeddings.
+ * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it.
  * - Time: all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
  *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes.
  *
@@ -81,7 +81,9 @@ export function duplicates(
 
   return operateTable({
     name: 'duplicates',
-    memoryBytes: 200 * 2 ** 20,
+    // A block and the kernel's copy of it, and the rows that it is compared with.
+    memoryBytes: { least: 3 * 2 ** 22, most: 3 * 2 ** 26 },
+    holds: 'about 200 bytes per row',
     settings: { embedding, phash, contentHash, falsePairs },
     schema(input) {
       require(input, 'id', 'text')
@@ -90,7 +92,11 @@ export function duplicates(
       if (contentHash !== undefined) require(input, contentHash, 'text')
       return schemaWith(input, added)
     },
-    run: (table) => findDuplicates(table, { embedding, phash, contentHash, falsePairs, added }),
+    run: (table, _, memoryBytes) => {
+      const blockBytes = memoryBytes / 3
+      const search = { embedding, phash, contentHash, falsePairs, blockBytes, added }
+      return findDuplicates(table, search)
+    },
   })
 }
 

@@ -63,6 +63,7 @@ export interface NeighborsOptions {
 const names = ['column', 'k', 'metric', 'index', 'mode', 'model', 'save', 'windowRows'] as const
 /** Below so many rows a bounded flow is searched exactly by default. */
 const exactRows = 100_000
+const indexBytes = '4 bytes per value and the id of each row, for hnsw 300 bytes per row more'
 
 /**
  * Finds for each row the nearest other rows by their embeddings.
@@ -72,7 +73,7 @@ const exactRows = 100_000
  *   `neighbor_ids`, `neighbor_distances` (lists, nearest first, shorter where there are fewer rows).
  * - Ties: the earlier row. A zero embedding is at cosine distance 1 from everything.
  * - Nulls: a row without embedding is nobody's neighbour and gets nulls.
- * - State: `fit`, exact: 64 MiB of embeddings twice, 12 bytes per row and neighbour, the ids.
+ * - State: `fit`, exact: blocks of embeddings (192 MiB, less if the run's memory asks for it), 12 bytes per row and neighbour, the ids.
  *   `online` or `hnsw`: the index, which grows with the rows: 4 bytes per value, and for `hnsw` 300 more per row.
  * - Output does not depend on the batches; with `hnsw` it is approximate and equal at every run.
  *
@@ -135,14 +136,17 @@ function fit(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     name: 'neighbors',
     settings: { ...options, mode: 'fit' },
     schema: (input) => schemaOf(options, input),
-    run: (table, { run }) => fitted(options, table, run),
+    // A block, the kernel's copy of it, and the rows that it is compared with.
+    memoryBytes: { least: 3 * 2 ** 22, most: 3 * 2 ** 26 },
+    holds: `the ids, 12 bytes per row and neighbour; of an index, ${indexBytes}`,
+    run: (table, { run }, memoryBytes) => fitted(options, table, { run, memoryBytes }),
   })
 }
 
 async function* fitted(
   options: Checked,
   table: StoredTable,
-  run: Run | undefined,
+  { run, memoryBytes }: { readonly run: Run | undefined; readonly memoryBytes: number },
 ): AsyncGenerator<RecordBatch> {
   const kind = options.index ?? (table.numRows < exactRows ? 'exact' : 'hnsw')
   const index =
@@ -151,7 +155,7 @@ async function* fitted(
       : undefined
   try {
     if (index && kind === 'hnsw') yield* nearestByIndex(table, options, index)
-    else yield* nearestInTable(table, options)
+    else yield* nearestInTable(table, options, memoryBytes / 3)
     if (index && kind === 'exact') await insertTable(table, options, index)
     if (index && options.save !== undefined) await saveAtEnd(options.save, await index.state(), run)
   } finally {
@@ -165,7 +169,7 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     name: 'neighbors',
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
-    start: ({ run, signal }, key) =>
+    start: ({ run, signal }, { key }) =>
       new OnlineNeighbors({
         ...options,
         kind: index,

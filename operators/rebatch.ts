@@ -17,10 +17,12 @@ export interface RebatchOptions {
    * Most bytes of a batch, by what each row takes itself (without dictionaries and the bits of
    * nulls); a row that takes more comes alone.
    *
-   * @default 33_554_432
+   * @default 33_554_432, less if the run's memory asks for it
    */
   readonly bytes?: number
 }
+
+const defaultBytes = { least: 2 ** 20, most: 2 ** 25 }
 
 /**
  * Cuts the rows into batches as full as the limits allow.
@@ -36,14 +38,14 @@ export interface RebatchOptions {
 export function rebatch(options: RebatchOptions = {}): MonoTypeOperatorFunction<RecordBatch> {
   knownOptions('rebatch', options, ['rows', 'bytes'])
   const rows = positiveInteger('rows', options.rows ?? 4096)
-  const bytes = positiveInteger('bytes', options.bytes ?? 32 * 2 ** 20)
+  const given = options.bytes === undefined ? undefined : positiveInteger('bytes', options.bytes)
 
   return operate<RecordBatch, RecordBatch>({
     name: 'rebatch',
     schema: (input) => input,
-    memoryBytes: bytes,
-    settings: { rows, bytes },
-    start: () => {
+    memoryBytes: given ?? defaultBytes,
+    settings: { rows, ...(given !== undefined && { bytes: given }) },
+    start: (_context, { memoryBytes: bytes }) => {
       const rebatcher = new Rebatcher({ rows, bytes })
       return {
         next: (batch) => rebatcher.push(batch),

@@ -66,6 +66,5 @@ export function resize(options: ResizeOptions): OperatorFunction<RecordBatch, Re
       return [pixelsField('pixels', fit === 'inside' ? undefined : { width, height })]
     },
     onError: 'fail',
-    rowBytes: 3 * width * height,
   })
 }

@@ -138,3 +138,18 @@ export function kindOf(value: unknown): string {
   const name = (value.constructor as { name?: string } | undefined)?.name
   return Array.isArray(value) ? 'a list' : name === 'Object' || !name ? 'an object' : `a ${name}`
 }
+
+const sizeUnits: Readonly<Record<string, number>> = {
+  ...{ b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+}
+
+/** Returns the bytes that `value` names, a positive integer or a size such as `512MB` or `1.5GiB`, else throws an {@link OptionError}. */
+export function byteCount(name: string, value: unknown): number {
+  const [, amount, unit = ''] =
+    (typeof value === 'string' && /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(value.trim())) || []
+  const factor = unit === '' ? 1 : sizeUnits[unit.toLowerCase()]
+  const bytes = typeof value === 'string' ? Math.floor(Number(amount) * (factor ?? 0)) : value
+  if (Number.isSafeInteger(bytes) && (bytes as number) >= 1) return bytes as number
+  throw expected(name, 'a size such as `512MB` or `2GiB`', value)
+}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { didYouMean, kindOf } from '../options.ts'
+import { byteCount, didYouMean, kindOf } from '../options.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -38,11 +38,27 @@ export function timeOf(text: string): number {
   throw new InvalidArgumentError('Expected a time such as 500ms, 30s, 5m or 2h, at most 596h.')
 }
 
+/** A size in bytes given as an option. */
+function byteCountOf(text: string): number {
+  try {
+    return byteCount('memory', text)
+  } catch {
+    throw new InvalidArgumentError('Expected a size such as 512MB or 2GiB.')
+  }
+}
+
+/** `--memory`. */
+export function memoryOption(): Option {
+  const what = 'most memory in the windows of all parts, e.g. 512MB'
+  return new Option('--memory <size>', what).argParser(byteCountOf)
+}
+
 /** Adds the options of every command that runs something. */
 export function addRunOptions(command: Command): Command {
   command
     .option('--seed <n>', 'seed for whatever is random', wholeNumberOf, 0)
     .option('--threads <n>', 'worker threads (default: the number of cores)', positiveIntegerOf)
+    .addOption(memoryOption())
   return addCheckpointOptions(command).addOption(jsonOption()).option('--quiet', 'show no progress')
 }
 

@@ -1,6 +1,6 @@
 import type { Plan, PlanNode } from '../run/explain.ts'
 import type { Problem } from '../run/check.ts'
-import { byteSize } from './output.ts'
+import { byteSize, plural } from './output.ts'
 
 /**
  * A plan as a person reads it: its parts, inputs before what reads them, then the sums. A part that
@@ -39,11 +39,22 @@ function columnsOf({ columns }: PlanNode): string {
   return names.join(', ') || 'no columns'
 }
 
-function sums({ memoryBytes, unstated, parts, guarantee }: Plan): string[] {
+function sums(plan: Plan): string[] {
+  const { memoryBytes, leastMemoryBytes, unstated, parts, guarantee } = plan
   const names = parts.filter((part) => unstated.includes(part.id)).map((part) => part.name)
   const not = names.length > 0 ? `; no bound stated by ${names.join(', ')}` : ''
   return [
-    `memory: at most ${byteSize(memoryBytes)} in stated windows${not}`,
+    `memory: at most ${byteSize(memoryBytes)} in stated windows, ${byteSize(leastMemoryBytes)} would do${not}`,
+    ...beside(plan),
     `delivery: ${guarantee ?? 'nothing is written'}`,
   ]
+}
+
+/** What is held beside the windows. */
+function beside({ parts, threads }: Plan): string[] {
+  const held = parts.flatMap(({ name, holds }) =>
+    holds === undefined ? [] : [`${name}: ${holds}`],
+  )
+  const all = threads === undefined ? held : [`${plural(threads, 'worker thread')}`, ...held]
+  return all.length > 0 ? [`beside the windows: ${all.join('; ')}`] : []
 }

@@ -13,6 +13,7 @@ import { underSignals } from './signals.ts'
 interface Options extends CheckpointFlags {
   readonly seed: number
   readonly threads?: number
+  readonly memory?: number
   readonly spillDir?: string
   readonly maxRejectRatio: number
   readonly rejects?: string
@@ -40,13 +41,14 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
   refuseProblems(await check(job), file)
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
-  const { seed, threads, spillDir, maxRejectRatio, rejects } = options
+  const { seed, threads, memory, spillDir, maxRejectRatio, rejects } = options
   const checkpoints = checkpoint !== undefined
   await underSignals({ bounded, checkpoints }, async (signals) => {
     const ran = await run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },
       ...(checkpoint && { checkpoint }),
       ...(threads !== undefined && { threads }),
+      ...(memory !== undefined && { memory }),
       ...(spillDir !== undefined && { spillDir }),
       ...(rejects !== undefined && { rejects: toParquet(rejects) }),
     }).finally(view.close)

@@ -68,7 +68,7 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
   if (config !== undefined) await applyConfig(command, config)
   const checkpoint = checkpointOf(command.opts<CheckpointFlags>())
   const { seed, ...rest } = command.opts<Omit<WorkflowOptions, 'checkpoint'>>()
-  const { labels, links, model, limit, threads } = rest
+  const { labels, links, model, limit, threads, memory } = rest
   return {
     sources: sources.map(sourceOf),
     seed,
@@ -77,6 +77,7 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
     ...(model !== undefined && { model }),
     ...(limit !== undefined && { limit }),
     ...(threads !== undefined && { threads }),
+    ...(memory !== undefined && { memory }),
     ...(checkpoint && { checkpoint }),
   }
 }

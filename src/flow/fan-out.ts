@@ -1,6 +1,8 @@
 import type { Observable } from 'rxjs'
-import { Fan, type FanOptions } from './fan.ts'
+import type { Context } from './context.ts'
+import { Fan } from './fan.ts'
 import { Flow, flowOf } from './flow.ts'
+import { memoryOf } from './memory.ts'
 import { nonEmptyString, positiveInteger, wholeNumber } from '../options.ts'
 
 /** Options of {@link fanOut}. */
@@ -9,7 +11,7 @@ export interface FanOutOptions {
    * Most bytes held in memory for branches that lag. Batches count with their buffers, another
    * value as 1 KiB.
    *
-   * @default 67_108_864
+   * @default 67_108_864, less if the run's memory asks for it
    */
   readonly memoryBytes?: number
   /**
@@ -61,31 +63,37 @@ export function fanOut<const N extends number>(
   options: FanOutOptions = {},
 ): <T>(source: Observable<T>) => Repeated<Flow<T>, N> {
   positiveInteger('branches', branches)
-  const memoryBytes = positiveInteger('memoryBytes', options.memoryBytes ?? 2 ** 26)
+  const memoryBytes =
+    options.memoryBytes === undefined
+      ? { least: 2 ** 20, most: 2 ** 26 }
+      : positiveInteger('memoryBytes', options.memoryBytes)
   const spillBytes = wholeNumber('spillBytes', options.spillBytes ?? 2 ** 30)
   const patienceMs = wholeNumber('patienceMs', options.patienceMs ?? 100)
   const { spillDir } = options
   if (spillDir !== undefined) nonEmptyString('spillDir', spillDir)
-  const settings: FanOptions = { branches, memoryBytes, spillBytes, patienceMs, spillDir }
+  const settings = { branches, spillBytes, patienceMs, spillDir }
 
   return <T>(source: Observable<T>) => {
     const input = flowOf(source)
     let current: Fan<T> | undefined
-    function fan(): Fan<T> {
-      return (current =
-        !current || current.over ? new Fan(input, flows[0] as Flow<T>, settings) : current)
+    function fan(context: Context): Fan<T> {
+      const [first] = flows as [Flow<T>]
+      if (!current || current.over)
+        current = new Fan(input, first, { ...settings, memoryBytes: memoryOf(first, context) })
+      return current
     }
     const flows: readonly Flow<T>[] = Array.from({ length: branches }, (_, index) => {
-      return new Flow<T>((context) => fan().read(index, context), {
+      return new Flow<T>((context) => fan(context).read(index, context), {
         name: 'fanOut',
         role: 'operator',
         inputs: [input],
-        memoryBytes,
+        // What all branches share is stated by the first.
+        memoryBytes: index === 0 ? memoryBytes : 0,
         release: (context) => {
-          fan().release(index, context)
+          fan(context).release(index, context)
         },
         schema: ([schema]) => schema as NonNullable<typeof schema>,
-        settings: { branch: index + 1, branches, memoryBytes, spillBytes },
+        settings: { branch: index + 1, branches, memoryBytes: options.memoryBytes, spillBytes },
       })
     })
     return flows as Repeated<Flow<T>, N>

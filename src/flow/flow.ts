@@ -4,6 +4,7 @@ import { Observable, Subscriber, type TeardownLogic } from 'rxjs'
 import type { Context } from './context.ts'
 import { Control } from './control.ts'
 import { received } from './mailbox.ts'
+import type { MemoryRange } from './memory.ts'
 import { joined, pump, staged } from './push.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -31,8 +32,13 @@ export interface FlowInfo {
   readonly count?: (signal: AbortSignal) => Promise<number>
   /** What a plan shows: a source, an operator, a sink, or a foreign RxJS operator, whose rows cannot be seen. */
   readonly role: 'source' | 'operator' | 'sink' | 'foreign'
-  /** Most bytes held in its queues and state, as far as it is known before the run. */
-  readonly memoryBytes?: number
+  /**
+   * Most bytes held in its queues and state, as far as it is known before the run: a number, or a range
+   * where it keeps to the window that the run gives it (`memoryOf` in `memory.ts`).
+   */
+  readonly memoryBytes?: number | MemoryRange
+  /** What it holds beyond that, in words: state that grows with the rows, models. */
+  readonly holds?: string
   /** Heavy columns that it reads, or, of a sink, writes. */
   readonly reads?: readonly string[]
   /** Called in place of a reading that will not come: see `release` in `slot.ts`. By default its inputs are told. */

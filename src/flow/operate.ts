@@ -5,7 +5,8 @@ import { ChildSignal } from './child-signal.ts'
 import { concurrently, oneByOne, type Work } from './concurrently.ts'
 import type { Context } from './context.ts'
 import { Control, Rejects } from './control.ts'
-import { Flow, flowOf } from './flow.ts'
+import { Flow, type FlowInfo, flowOf } from './flow.ts'
+import { memoryOf } from './memory.ts'
 import { nonEmptyString, positiveInteger } from '../options.ts'
 import type { Counts } from './saved.ts'
 import type { Slot } from './slot.ts'
@@ -33,12 +34,20 @@ export interface Step<T, R, S = unknown> {
   readonly close?: () => void | Promise<void>
 }
 
+/** What an operator is told of its place in a run. */
+export interface OperatorPlace {
+  /** Key of its slot, unique in the run. */
+  readonly key: string
+  /** What it may hold of the memory that it states. */
+  readonly memoryBytes: number
+}
+
 /** An operator: what it is called, what it does to the schema, and how it starts. */
 export interface OperateSpec<T, R> {
   /** Name in plans, counters and rejects. */
   readonly name: string
-  /** Runs once per subscription, so two uses of one operator never share state. `key`: of its slot, unique in the run. */
-  readonly start: (context: Context, key: string) => Step<T, R>
+  /** Runs once per subscription, so two uses of one operator never share state. */
+  readonly start: (context: Context, place: OperatorPlace) => Step<T, R>
   /** The schema that comes out; throws {@link SchemaError} when the input lacks something. */
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** Heavy columns that it reads. */
@@ -56,7 +65,7 @@ export interface OperateSpec<T, R> {
    */
   readonly ordered?: boolean
   /** See {@link FlowInfo}. */
-  readonly memoryBytes?: number
+  readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -85,7 +94,7 @@ export function operate<T, R>(
   return (source) => {
     const input = flowOf(source)
     const flow: Flow<R> = new Flow(
-      (context) => running(spec, input, slotOf(flow, name, context), context),
+      (context) => running(spec, { flow, input }, slotOf(flow, name, context), context),
       {
         name,
         role: 'operator',
@@ -108,7 +117,7 @@ export function wanting(context: Context, reads: readonly string[]): Context {
 
 async function* running<T, R>(
   spec: OperateSpec<T, R>,
-  input: Flow<T>,
+  { flow, input }: { readonly flow: Flow<R>; readonly input: Flow<T> },
   slot: Slot,
   context: Context,
 ): AsyncGenerator<R | Control> {
@@ -121,7 +130,8 @@ async function* running<T, R>(
   const { columns } = context
   const child = new ChildSignal(context.signal)
   const upstream = { ...wanting(context, reads), signal: child.signal }
-  const step = start({ ...context, signal: child.signal }, slot.key)
+  const place = { key: slot.key, memoryBytes: memoryOf(flow, context) }
+  const step = start({ ...context, signal: child.signal }, place)
   const work: Work<T, R> = {
     child,
     answers(value) {

@@ -3,7 +3,7 @@ import type { OperatorFunction } from 'rxjs'
 import { withoutHeavy } from '../batch/batch.ts'
 import type { Context } from './context.ts'
 import { Barrier, Control } from './control.ts'
-import { Flow, flowOf, type Guarantee } from './flow.ts'
+import { Flow, type FlowInfo, flowOf, type Guarantee } from './flow.ts'
 import { schemaWithoutHeavy } from '../batch/schema.ts'
 import type { Slot } from './slot.ts'
 import { release, slotOf } from './slot-of.ts'
@@ -67,7 +67,7 @@ export interface SinkSpec<S> {
   /** The schema that is written, from the input without the heavy columns left out; throws {@link SchemaError} when the input lacks something. */
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** See {@link FlowInfo}. */
-  readonly memoryBytes?: number
+  readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

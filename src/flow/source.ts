@@ -3,7 +3,7 @@ import { withoutHeavy } from '../batch/batch.ts'
 import type { Context } from './context.ts'
 import { type Barrier, type Control, Rejects, untilTold } from './control.ts'
 import { Deferred } from './deferred.ts'
-import { Flow } from './flow.ts'
+import { Flow, type FlowInfo } from './flow.ts'
 import type { Counts } from './saved.ts'
 import type { Slot } from './slot.ts'
 import { slotOf } from './slot-of.ts'
@@ -46,7 +46,7 @@ export interface SourceSpec<T, P> {
   /** See {@link FlowInfo}. */
   readonly count?: (signal: AbortSignal) => Promise<number>
   /** See {@link FlowInfo}. */
-  readonly memoryBytes?: number
+  readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

@@ -15,8 +15,6 @@ import { calibratedScale, type PairScale } from '../models/duplicate-evidence.ts
 const sampleRows = 1024
 /** Rows of a block held against the others at most. */
 const blockRows = 16_384
-/** Bytes of embeddings in such a block, or held while groups are checked, at most. */
-const blockBytes = 64 * 2 ** 20
 /** Near pairs that the kernel worker returns at a time, roughly. */
 const pairsAtATime = 1_000_000
 
@@ -30,6 +28,8 @@ export interface PairSource {
   readonly hashes: Uint32Array
   /** Per row: 1 if it has a hash. */
   readonly hasHash: Uint8Array
+  /** Bytes of embeddings held against the others, or while groups are checked, at most. */
+  readonly blockBytes: number
   /** Per row: 0 for those left out, because an earlier row has the same content. */
   readonly takesPart: Uint8Array
 }
@@ -55,7 +55,7 @@ export async function samplePairScale(source: PairSource): Promise<PairScale> {
 }
 
 /**
- * Yields the near pairs of a table, by reading it once for each block of 16,384 rows (or 64 MiB of
+ * Yields the near pairs of a table, by reading it once for each block of 16,384 rows (or `blockBytes` of
  * embeddings), which is held against all rows before its end. Never more than two blocks in memory.
  */
 export async function* searchPairs(
@@ -83,7 +83,7 @@ export async function* searchPairs(
   }
 }
 
-/** Measures the rows of each star against the kept one; holds at most 64 MiB of kept embeddings at a time. */
+/** Measures the rows of each star against the kept one; holds at most `blockBytes` of kept embeddings at a time. */
 export async function measureStars(
   source: PairSource,
   stars: readonly Star[],
@@ -94,7 +94,7 @@ export async function measureStars(
   }))
   if (source.embedding === undefined) return out
   const { columns } = await embeddingsOf(source, [0])
-  const atOnce = Math.max(1, Math.floor(blockBytes / (4 * columns)))
+  const atOnce = Math.max(1, Math.floor(source.blockBytes / (4 * columns)))
   for (let from = 0; from < stars.length; from += atOnce)
     await measureEmbeddings(source, stars.slice(from, from + atOnce), out.slice(from))
   return out
@@ -206,7 +206,7 @@ async function* blocks(source: PairSource): AsyncGenerator<Piece> {
   for await (const piece of pieces(source, source.table.numRows)) {
     const more = piece.block.hasHash.length
     const moreBytes = piece.block.embeddings.byteLength
-    if (held.length > 0 && (rows + more > blockRows || bytes + moreBytes > blockBytes)) {
+    if (held.length > 0 && (rows + more > blockRows || bytes + moreBytes > source.blockBytes)) {
       yield join(held)
       held = []
       rows = bytes = 0

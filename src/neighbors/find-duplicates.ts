@@ -23,6 +23,8 @@ export interface DuplicateSearch {
   readonly contentHash: string | undefined
   /** False pairs allowed per 1,000 items. */
   readonly falsePairs: number
+  /** Bytes of embeddings that are held at a time; twice, the second time in the kernel's thread. */
+  readonly blockBytes: number
   /** The fields of the answer, in the order in which they are made. */
   readonly added: readonly Field[]
 }
@@ -141,13 +143,13 @@ function copiesOf({ original }: Facts): Map<number, number[]> {
 
 async function findNear(
   table: StoredTable,
-  { embedding, phash, falsePairs }: DuplicateSearch,
+  { embedding, phash, falsePairs, blockBytes }: DuplicateSearch,
   facts: Facts,
 ): Promise<Group[]> {
   if (embedding === undefined && phash === undefined) return []
   const takesPart = Uint8Array.from(facts.original, (first, row) => (first === row ? 1 : 0))
   const { hashes, hasHash } = facts
-  const source: PairSource = { table, embedding, hashes, hasHash, takesPart }
+  const source: PairSource = { table, embedding, hashes, hasHash, takesPart, blockBytes }
   const evidence = new DuplicateEvidence(await samplePairScale(source))
   const numItems = takesPart.reduce((sum, there) => sum + there, 0)
   const graph = new PairGraph(table.numRows)

@@ -10,8 +10,6 @@ import { neighborColumns } from './neighbor-columns.ts'
 
 /** Rows of a block held against the others at most. */
 const blockRows = 16_384
-/** Bytes of a block held against the others at most. */
-const blockBytes = 64 * 2 ** 20
 
 /** What to look for in a table. */
 export interface NeighborSearch {
@@ -55,17 +53,19 @@ function pick({ values, columns }: EmbeddingRows, rows: readonly number[]): Floa
 
 /**
  * Yields for each row of a table its nearest other rows, exactly. The table is read once per block
- * of 16,384 rows (or 64 MiB), which is held against all rows; `k` distances per row and the ids stay in memory.
+ * of 16,384 rows (or `blockBytes`), which is held against all rows; `k` distances per row and the ids stay in memory.
+ * The block is there twice, the second time in the kernel's thread.
  */
 export async function* nearestInTable(
   table: StoredTable,
   search: NeighborSearch,
+  blockBytes: number,
 ): AsyncGenerator<RecordBatch> {
   const { k } = search
   const ids: string[] = []
   const distances = new Float64Array(table.numRows * k).fill(Infinity)
   const rows = new Int32Array(table.numRows * k).fill(-1)
-  for await (const items of blocks(table, search)) {
+  for await (const items of blocks(table, search, blockBytes)) {
     ids.push(...items.ids)
     let from = 0
     for await (const queries of pieces(table, search)) {
@@ -153,7 +153,11 @@ async function* pieces(
 }
 
 /** The rows in as few blocks as memory allows. */
-async function* blocks(table: StoredTable, search: NeighborSearch): AsyncGenerator<PresentRows> {
+async function* blocks(
+  table: StoredTable,
+  search: NeighborSearch,
+  blockBytes: number,
+): AsyncGenerator<PresentRows> {
   let held: PresentRows[] = []
   let rows = 0
   for await (const piece of pieces(table, search)) {

@@ -26,6 +26,9 @@ export interface RowLogState {
   readonly table: TableState
 }
 
+/** Bytes of rows that are held for a block of the log. */
+const blocksBytes = 2 ** 23
+
 /**
  * The rows of an index that grows, on disk, each written once. A checkpoint has the length of the log;
  * a resumed run cuts the log back to it and inserts its rows again. That takes a resumed run the time
@@ -41,7 +44,7 @@ export class RowLog {
   private constructor(place: RowLogPlace, folder: TableFolder) {
     this.#place = place
     this.#folder = folder
-    this.#writer = new TableWriter(folder, 'rows')
+    this.#writer = new TableWriter(folder, { stage: 'rows', blocksBytes })
   }
 
   /** A log without rows. */

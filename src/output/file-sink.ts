@@ -28,7 +28,11 @@ export interface FileFormat<S> {
   /** Ends the names of parts, without dot. */
   readonly extension: string
   /** Starts to write `file`, or goes on with it where `from` was saved. */
-  readonly encode: (file: OutputFile, from: S | undefined) => Encoder<S> | Promise<Encoder<S>>
+  readonly encode: (
+    file: OutputFile,
+    from: S | undefined,
+    context: Context,
+  ) => Encoder<S> | Promise<Encoder<S>>
 }
 
 /** Where rows are written. */
@@ -77,6 +81,7 @@ export function fileSink<S>(
 }
 
 interface Place {
+  readonly context: Context
   readonly id: string
   readonly disk: Disk
 }
@@ -106,11 +111,11 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   static async open<S>(
     format: FileFormat<S>,
     target: FileTarget,
-    { run }: Context,
+    context: Context,
     from: FileSinkState<S> | undefined,
   ): Promise<FileWriter<S>> {
-    const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = run ?? {}
-    const writer = new FileWriter(format, target, { id, disk })
+    const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = context.run ?? {}
+    const writer = new FileWriter(format, target, { id, disk, context })
     if (from) await writer.#restore(from)
     if (target.parts) await writer.#openFolder()
     else if (!writer.#current) await writer.#start(target.path)
@@ -172,7 +177,10 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
 
   async #encode(file: OutputFile, from: S | undefined): Promise<Current<S>> {
     try {
-      return (this.#current = { file, encoder: await this.#format.encode(file, from) })
+      return (this.#current = {
+        file,
+        encoder: await this.#format.encode(file, from, this.#place.context),
+      })
     } catch (error) {
       await (from === undefined ? file.discard() : file.close())
       throw error

@@ -135,7 +135,7 @@ export class ParquetTable {
     const { url } = this.#ids
     if (rawBytes > rowGroupBytes)
       throw new DataError(
-        `Expected row group ${String(index)} of ${url} to take at most ${String(rowGroupBytes)} bytes, got ${String(rawBytes)}; choose fewer \`columns\`, or raise \`rowGroupBytes\``,
+        `Expected row group ${String(index)} of ${url} to take at most ${String(rowGroupBytes)} bytes, got ${String(rawBytes)}; choose fewer \`columns\`, or raise \`rowGroupBytes\` or the run's memory`,
         { url },
       )
     const perBatch = Math.floor((batchBytes * rowGroup.numRows) / Math.max(1, rawBytes))

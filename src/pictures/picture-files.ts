@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batchOf } from '../batch/batch.ts'
 import { type FileRoot, type Links, meaning, unreadable } from './file-roots.ts'
@@ -25,8 +25,6 @@ export interface FilePlan {
   readonly extensions: ReadonlySet<string> | undefined
   /** Most rows of a batch. */
   readonly batchRows: number
-  /** Bytes at which a batch ends. */
-  readonly batchBytes: number
   /** Which links are followed. */
   readonly links: Links
   /** What becomes of a file that cannot be read. */
@@ -79,7 +77,7 @@ export interface Placed {
   readonly position: Position
 }
 
-/** Files read ahead. */
+/** Files read ahead at most. */
 const readAhead = 8
 /** A larger file is at fault: a column of an Arrow batch holds at most 2 GiB. */
 const limitBytes = 2 ** 30
@@ -126,25 +124,55 @@ export function idOf(root: FileRoot, found: Found): string {
   return pathText(root.prefix + found.path)
 }
 
-/** Reads `files`, a few ahead, in order. */
+/** How files are read. */
+export interface LoadOptions {
+  /** What is made of them. */
+  readonly plan: FilePlan
+  /** Whether anybody wants what is in them. */
+  readonly wanted: boolean
+  /** Bytes of files read ahead at most, beside the one that is asked for. */
+  readonly aheadBytes: number
+}
+
+/** Reads `files`, up to 8 ahead as far as their bytes allow, in order. */
 export async function* loaded(
   files: AsyncIterable<Placed>,
-  options: { readonly plan: FilePlan; readonly wanted: boolean },
+  options: LoadOptions,
 ): AsyncGenerator<Loaded> {
-  const reading: Promise<Loaded>[] = []
-  for await (const file of files) {
-    const read = load(file, options)
-    // Whoever awaits it later sees the error; until then it must not count as unhandled.
-    read.catch(() => undefined)
-    reading.push(read)
-    if (reading.length > readAhead) yield (await reading.shift()) as Loaded
+  const reading: { readonly loading: Promise<Loaded>; readonly bytes: number }[] = []
+  let aheadBytes = 0
+
+  async function first(): Promise<Loaded> {
+    const { loading, bytes } = reading.shift() as (typeof reading)[number]
+    aheadBytes -= bytes
+    return loading
   }
-  for (const read of reading) yield await read
+
+  for await (const file of files) {
+    const bytes = options.wanted ? await sizeOf(file) : 0
+    while (reading.length > 0 && aheadBytes + bytes > options.aheadBytes) yield await first()
+    const loading = load(file, options)
+    // Whoever awaits it later sees the error; until then it must not count as unhandled.
+    loading.catch(() => undefined)
+    reading.push({ loading, bytes })
+    aheadBytes += bytes
+    if (reading.length > readAhead) yield await first()
+  }
+  while (reading.length > 0) yield await first()
+}
+
+/** Bytes of a file that is going to be read; an error comes when it is read. */
+async function sizeOf({ root, found }: Placed): Promise<number> {
+  if (found.kind !== 'file') return 0
+  return stat(pathBytes(`${root.folder}/${found.path}`)).then(
+    ({ size }) => (size > limitBytes ? 0 : size),
+    () => 0,
+  )
 }
 
 async function load(
   { root, found, position }: Placed,
-  { plan, wanted }: { readonly plan: FilePlan; readonly wanted: boolean },
+  { plan, wanted }: LoadOptions,
 ): Promise<Loaded> {
   const path = idOf(root, found)
   const likely = isLikely(found, plan.extensions)

@@ -1,6 +1,7 @@
 import { type CheckedPart, checkParts, type Problem } from './check.ts'
 import type { Flow, Guarantee } from '../flow/flow.ts'
 import { isHeavy } from '../batch/schema.ts'
+import { memoryBudget, sharedMemory, threadsWithin } from './memory.ts'
 import { flowsOf, type Job } from './plan.ts'
 
 /** A column of a plan's schema. */
@@ -29,8 +30,10 @@ export interface PlanNode {
   readonly settings: Readonly<Record<string, unknown>>
   /** Columns that come out, if they are known. */
   readonly columns?: readonly PlannedColumn[]
-  /** Most bytes held, if that is known. */
+  /** Most bytes held, if that is known: its share of the budget, where there is one. */
   readonly memoryBytes?: number
+  /** What it holds beyond that, in words. */
+  readonly holds?: string
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
 }
@@ -43,6 +46,10 @@ export interface Plan {
   readonly parts: readonly PlanNode[]
   /** Sum of the memory bounds that are known. */
   readonly memoryBytes: number
+  /** The smallest budget with which it would run. */
+  readonly leastMemoryBytes: number
+  /** Worker threads at most, where the budget limits them. */
+  readonly threads?: number
   /** Numbers of the parts that state no bound. */
   readonly unstated: readonly number[]
   /** Weakest delivery among the sinks, if there is one. */
@@ -53,25 +60,47 @@ export interface Plan {
 
 const weakestFirst: readonly Guarantee[] = ['at-least-once', 'idempotent', 'exactly-once']
 
-/** Returns the plan of a job: its parts with settings, schema, memory bound and delivery. Reads metadata, no data. */
-export async function explain(job: Job): Promise<Plan> {
+/** Options of {@link explain}. */
+export interface ExplainOptions {
+  /** See {@link RunSettings}. */
+  readonly memory?: number | string
+}
+
+/**
+ * Returns the plan of a job: its parts with settings, schema, memory bound and delivery. Reads metadata, no data.
+ *
+ * @throws {OptionError} if `memory` is no size, or too small for the plan
+ */
+export async function explain(job: Job, options: ExplainOptions = {}): Promise<Plan> {
   const flows = flowsOf(job)
+  const budget = memoryBudget(options.memory)
+  const memory = sharedMemory(
+    flows.map(({ flow }) => flow),
+    budget,
+  )
+  const threads = budget === undefined ? undefined : threadsWithin(budget)
   const { parts, problems } = await checkParts(flows.map(({ flow }) => flow))
   const ids = new Map(parts.map(({ part }, i) => [part, i + 1]))
-  const nodes = parts.map((part) => nodeOf(part, ids))
+  const nodes = parts.map((part) => nodeOf(part, ids, memory.windows.get(part.part)))
   const guarantee = weakestFirst.find((g) => nodes.some((node) => node.guarantee === g))
   return {
     flows: flows.map(({ name, flow }) => ({ name, end: ids.get(flow) ?? 0 })),
     parts: nodes,
-    memoryBytes: nodes.reduce((sum, node) => sum + (node.memoryBytes ?? 0), 0),
+    memoryBytes: memory.sum,
+    leastMemoryBytes: memory.least,
+    ...(threads !== undefined && { threads }),
     unstated: nodes.filter((node) => node.memoryBytes === undefined).map((node) => node.id),
     ...(guarantee && { guarantee }),
     problems,
   }
 }
 
-function nodeOf({ part, schema }: CheckedPart, ids: ReadonlyMap<Flow<unknown>, number>): PlanNode {
-  const { name, role, inputs = [], settings = {}, memoryBytes, guarantee } = part.info
+function nodeOf(
+  { part, schema }: CheckedPart,
+  ids: ReadonlyMap<Flow<unknown>, number>,
+  memoryBytes: number | undefined,
+): PlanNode {
+  const { name, role, inputs = [], settings = {}, holds, guarantee } = part.info
   const columns = schema?.fields.map((field) => ({
     name: field.name,
     type: String(field.type),
@@ -86,6 +115,7 @@ function nodeOf({ part, schema }: CheckedPart, ids: ReadonlyMap<Flow<unknown>, n
     settings,
     ...(columns && { columns }),
     ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(holds !== undefined && { holds }),
     ...(guarantee && { guarantee }),
   }
 }

@@ -69,7 +69,17 @@ export interface RunOptions extends RunSettings {
 const longestMs = 2 ** 31 - 1
 
 const optionNames = [
-  ...['seed', 'threads', 'spillDir', 'disk', 'signal', 'drain', 'rejects', 'maxRejectRatio'],
+  ...[
+    'seed',
+    'threads',
+    'memory',
+    'spillDir',
+    'disk',
+    'signal',
+    'drain',
+    'rejects',
+    'maxRejectRatio',
+  ],
   ...['onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
 ]
 

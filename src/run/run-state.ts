@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Disk, nodeDisk } from '../disk.ts'
 import type { Barrier } from '../flow/control.ts'
+import { type MemoryHolder, memoryRange } from '../flow/memory.ts'
 import type { Saved } from '../flow/saved.ts'
 import { Slot } from '../flow/slot.ts'
 
@@ -29,6 +30,13 @@ export interface RunSettings {
    * @default the system's temporary folder
    */
   readonly spillDir?: string
+  /**
+   * Most bytes in the windows of all parts together: a number, or a size such as `512MB`. Also bounds the
+   * worker threads, to one per 100 MB.
+   *
+   * @default each part has its own default
+   */
+  readonly memory?: number | string
   /**
    * The file system that outputs, rejects and checkpoints are written to.
    *
@@ -83,6 +91,7 @@ export class Run {
   /** By the name that each will have. */
   readonly folders = new Map<string, FolderMove>()
   readonly publications: Publication[] = []
+  readonly #windows: ReadonlyMap<object, number> | undefined
   readonly #spillDir: string
   readonly #checkpoint: Durable | undefined
   /** By lane, by part. */
@@ -97,7 +106,9 @@ export class Run {
     settings: RunSettings = {},
     wanted: ReadonlyMap<object, ReadonlySet<string>> = new Map(),
     checkpoint?: Durable,
+    windows?: ReadonlyMap<object, number>,
   ) {
+    this.#windows = windows
     this.wanted = wanted
     this.seed = settings.seed ?? 0
     this.threads = settings.threads
@@ -127,6 +138,12 @@ export class Run {
   /** What the checkpoint to go on from has under `key`. */
   restored(key: string): Saved | undefined {
     return this.#checkpoint?.restored?.get(key)
+  }
+
+  /** Bytes that a part may hold; one that is not in the plan makes do with its least where there is a budget. */
+  memoryOf(part: MemoryHolder): number {
+    const { least, most } = memoryRange(part.info.memoryBytes)
+    return this.#windows ? (this.#windows.get(part) ?? least) : most
   }
 
   /** The run's folder for spills, made on first use. Without a checkpoint {@link Run.close} removes it. */

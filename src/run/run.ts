@@ -4,6 +4,7 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 import { Checkpointer, type CheckpointOptions, type CheckpointSummary } from './checkpointer.ts'
 import { drive } from './drive.ts'
+import { type SharedMemory, withinMemory } from './memory.ts'
 import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan.ts'
 import { discard, publish } from './publish.ts'
 import { rejectFlow, RejectLog } from './reject-log.ts'
@@ -44,9 +45,9 @@ export interface RunSummary {
  *   whatever happens; without, a crash or a rename that the system refuses leaves those before it.
  * - Checkpoints: what follows the newest one is done again by a resumed run. One that had finished
  *   is not run again: its summary is returned.
- * - Memory: what the flows hold.
+ * - Memory: what the flows hold in their windows, which `memory` bounds.
  *
- * @throws {OptionError} at the call, if the job holds no flow or an option is wrong; if the
+ * @throws {OptionError} at the call, if the job holds no flow, an option is wrong, or `memory` is too small; if the
  *   checkpoint's folder holds an unfinished run and `resume` is not given, or one of another plan
  * @throws {RejectLimitError} if more rows are rejects than `maxRejectRatio` allows
  * @example
@@ -58,11 +59,12 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
   const plan = planned(flows, options)
   const [problem] = sameTargets(plan)
   if (problem) throw new OptionError(problem.message)
+  const { windows, ...threads } = withinMemory(plan, options)
   const checkpointer = options.checkpoint && (await openedFor(plan, options, options.checkpoint))
   try {
     const done = checkpointer?.from?.status === 'published' && checkpointer.from.summary
     if (done) return done as RunSummary
-    return await running(flows, options, checkpointer)
+    return await running(flows, { ...options, ...threads }, { checkpointer, windows })
   } catch (error) {
     if (checkpointer) keepResumePoint(error, checkpointer.summary(false))
     throw error
@@ -96,14 +98,20 @@ async function openedFor(
   return opened
 }
 
+/** What a run has been given beside its options. */
+interface Held {
+  readonly checkpointer: Checkpointer | undefined
+  readonly windows: SharedMemory['windows'] | undefined
+}
+
 async function running(
   named: readonly NamedFlow[],
   options: RunOptions,
-  checkpointer: Checkpointer | undefined,
+  { checkpointer, windows }: Held,
 ): Promise<RunSummary> {
   const started = performance.now()
   const flows = named.map(({ flow }) => flow)
-  const state = new Run(options, heavyWanted(flows), checkpointer?.durable)
+  const state = new Run(options, heavyWanted(flows), checkpointer?.durable, windows)
   const tally = new Tally(state, flows)
   const bounded = flows.every((flow) => flow.bounded)
   const rejects = new RejectLog(

@@ -45,7 +45,8 @@ export interface ColumnPlace {
 
 /**
  * One column on disk: an Arrow IPC stream, then where its batches lie. They are read in blocks of at
- * most 4,096 rows and 32 MiB, whose ends depend on the rows alone. A block is one batch, or several if
+ * most 4,096 rows and 32 MiB, or the bytes that the writer was given; else their ends depend on the rows alone. A
+ * block is one batch, or several if
  * checkpoints were taken before it was full: what is in the file is never written again.
  */
 export class ColumnFile {
@@ -110,8 +111,8 @@ export class ColumnFile {
     return this.#pieces.end
   }
 
-  /** Starts the file, or goes on where `state` ends. Holds less than one block. */
-  async write(state?: ColumnFileState): Promise<ColumnWriter> {
+  /** Starts the file, or goes on where `state` ends. Holds less than one block, of `bytes` at most. */
+  async write(state?: ColumnFileState, bytes = blockBytes): Promise<ColumnWriter> {
     const file = await this.#place.disk.open(this.path, state ? 'update' : 'create')
     this.#pieces = new ColumnPieces(this.#prefix.length, state?.pieces)
     try {
@@ -120,7 +121,8 @@ export class ColumnFile {
       await file.close()
       throw error
     }
-    return new ColumnWriter(this, file, this.#pieces, state?.block)
+    const rebatcher = new Rebatcher({ rows: blockRows, bytes }, state?.block)
+    return new ColumnWriter(this, file, this.#pieces, rebatcher)
   }
 
   /** A batch of this column alone. */
@@ -152,12 +154,12 @@ export class ColumnWriter {
   /** Whether some of the block that is under way is in the file. */
   #begun: boolean
 
-  constructor(column: ColumnFile, file: DiskFile, pieces: ColumnPieces, block?: BatchFill) {
+  constructor(column: ColumnFile, file: DiskFile, pieces: ColumnPieces, rebatcher: Rebatcher) {
     this.#column = column
     this.#file = file
     this.#pieces = pieces
-    this.#rebatcher = new Rebatcher({ rows: blockRows, bytes: blockBytes }, block)
-    this.#begun = (block?.rows ?? 0) > 0
+    this.#rebatcher = rebatcher
+    this.#begun = rebatcher.fill.rows > 0
   }
 
   /** Adds the rows of `data`; blocks that are full are written. */

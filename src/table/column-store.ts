@@ -2,7 +2,8 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import type { Context } from '../flow/context.ts'
 import { type Barrier, type Control, untilTold } from '../flow/control.ts'
-import { type Flow, flowOf } from '../flow/flow.ts'
+import { type Flow, type FlowInfo, flowOf } from '../flow/flow.ts'
+import { addedMemory, memoryOf, memoryRange, splitMemory } from '../flow/memory.ts'
 import { wanting } from '../flow/operate.ts'
 import type { Slot } from '../flow/slot.ts'
 import { release, slotOf } from '../flow/slot-of.ts'
@@ -24,16 +25,24 @@ export interface OperateTableSpec {
   readonly reads?: readonly string[]
   /** The schema that comes out; throws {@link SchemaError} when the input lacks something. */
   readonly schema: (input: Schema) => Schema | Promise<Schema>
-  /** Reads what it needs, as often as it likes, and returns the columns that it adds: as many rows as the table has, in their order. Not called without rows. */
+  /** Reads what it needs, as often as it likes, and returns the columns that it adds: as many rows as the table has, in their order. Not called without rows. `memoryBytes` is what it may hold of those that it states. */
   readonly run: (
     table: StoredTable,
     context: Context,
+    memoryBytes: number,
   ) => AsyncIterable<RecordBatch> | Iterable<RecordBatch>
+  /** What it holds beside the table; see {@link FlowInfo}. */
+  readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
-  readonly memoryBytes?: number
+  readonly holds?: string
   /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
+
+/** The window of a table: a quarter of it is for a block of each column, which is there once being written and once per reader. */
+const wholeTable = { least: 2 ** 22, most: 2 ** 28 }
+/** The same where the columns of the input are in the table already. */
+const ownColumns = { least: 2 ** 21, most: 2 ** 26 }
 
 /**
  * Builds a blocking operator, one that has to see all rows before it answers the first.
@@ -43,13 +52,22 @@ export interface OperateTableSpec {
  *   them, each writing its own columns alone. Heavy columns are stored only if a later operator declares them.
  * - Barriers: pass while the rows are drained, with what is stored as the operator's state; then one that is
  *   due goes down when its columns are there, and between the batches that are read out.
+ * - Memory: a block of each column that is written and of each that is read.
  */
 export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBatch, RecordBatch> {
-  const { name, reads = [], schema, memoryBytes, settings } = spec
+  const { name, reads = [], schema, settings, holds } = spec
   return (source) => {
     const input = flowOf(source)
+    const ranges = [
+      input instanceof TableFlow ? ownColumns : wholeTable,
+      memoryRange(spec.memoryBytes),
+    ] as const
     const flow: TableFlow = new TableFlow(
-      (context) => makeTable(spec, input, slotOf(flow, name, context), context),
+      (context) => {
+        const [table = 0, own = 0] = splitMemory(memoryOf(flow, context), ranges)
+        const making = { input, blocksBytes: table / 4, ownBytes: own }
+        return makeTable(spec, making, slotOf(flow, name, context), context)
+      },
       {
         name,
         role: 'operator',
@@ -60,16 +78,26 @@ export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBat
           ...settings,
           spill: input instanceof TableFlow ? 'own columns' : 'all columns',
         },
-        ...(memoryBytes !== undefined && { memoryBytes }),
+        memoryBytes: addedMemory(...ranges),
+        ...(holds !== undefined && { holds }),
       },
     )
     return flow
   }
 }
 
+/** What a table is made of, and within what. */
+interface Making {
+  readonly input: Flow<RecordBatch>
+  /** Bytes for a block of each column. */
+  readonly blocksBytes: number
+  /** Bytes for the operator itself. */
+  readonly ownBytes: number
+}
+
 async function* makeTable(
   { name, reads = [], schema, run }: OperateTableSpec,
-  input: Flow<RecordBatch>,
+  { input, blocksBytes, ownBytes }: Making,
   slot: Slot,
   context: Context,
 ): AsyncGenerator<Control, StoredTable> {
@@ -84,7 +112,7 @@ async function* makeTable(
   const making =
     input instanceof TableFlow
       ? input.table(upstream)
-      : drained(input, { stage: name, slot, context: upstream })
+      : drained(input, { stage: name, slot, context: upstream, blocksBytes })
   let table = yield* noting(making, (barrier) => (passed = barrier))
   let made = false
   try {
@@ -92,7 +120,10 @@ async function* makeTable(
     slot.counts.rowsIn = slot.counts.rowsKept = table.numRows
     failPoint('table: before a pass')
     if (table.numRows === 0) table = table.withSchema(after)
-    else table = await inStage(name, () => table.append(run(table, context), slot.key))
+    else
+      table = await inStage(name, () =>
+        table.append(run(table, context, ownBytes), { stage: slot.key, blocksBytes }),
+      )
     failPoint('table: after a pass')
     slot.end(context.run?.durable ? table.save() : undefined)
     const barrier = context.run?.barrier

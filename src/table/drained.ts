@@ -12,6 +12,22 @@ import { StoredTable } from './stored-table.ts'
 import { TableFolder } from './table-folder.ts'
 import { type TableState, TableWriter } from './table-writer.ts'
 
+/** Where rows are drained to, and within what. */
+export interface Draining {
+  /** Name of the operator that needs them. */
+  readonly stage: string
+  /** Its slot. */
+  readonly slot: Slot
+  /** What the flow is read with. */
+  readonly context: Context
+  /**
+   * Bytes for a block of each column.
+   *
+   * @default 67_108_864
+   */
+  readonly blocksBytes?: number
+}
+
 interface DrainState {
   readonly folder: string
   readonly table: TableState
@@ -25,14 +41,14 @@ interface DrainState {
  */
 export async function* drained(
   source: Flow<RecordBatch>,
-  { stage, slot, context }: { stage: string; slot: Slot; context: Context },
+  { stage, slot, context, blocksBytes = 2 ** 26 }: Draining,
 ): AsyncGenerator<Control, StoredTable> {
   const { run, signal, columns } = context
   const from = slot.state as DrainState | undefined
   const folder = await inStage(stage, () =>
     from ? TableFolder.reopen(run as Run, from.folder) : TableFolder.create(run, slot.key),
   )
-  const writer = new TableWriter(folder, 'rows')
+  const writer = new TableWriter(folder, { stage: 'rows', blocksBytes })
   let done = false
   try {
     if (from) await inStage(stage, () => writer.restore(from.table))

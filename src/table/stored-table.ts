@@ -6,7 +6,7 @@ import type { Run } from '../run/run-state.ts'
 import { blockRows, ColumnFile, type WholeFileState } from './column-file.ts'
 import type { ColumnReader } from './column-reader.ts'
 import { TableFolder } from './table-folder.ts'
-import { TableWriter } from './table-writer.ts'
+import { type TableStage, TableWriter } from './table-writer.ts'
 
 /** What it takes to find a whole table again. */
 export interface StoredTableState {
@@ -100,15 +100,15 @@ export class StoredTable {
 
   /**
    * Adds the columns of `batches`, or replaces those of the same name. Writes these alone; `stage` says
-   * whose they are.
+   * whose they are, and within what.
    *
    * @throws {Error} if they have more or fewer rows than the table
    */
   async append(
     batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>,
-    stage: string,
+    { stage, blocksBytes }: TableStage,
   ): Promise<StoredTable> {
-    const writer = new TableWriter(this.#folder, `columns of ${stage}`)
+    const writer = new TableWriter(this.#folder, { stage: `columns of ${stage}`, blocksBytes })
     try {
       for await (const batch of batches) {
         this.#signal.throwIfAborted()

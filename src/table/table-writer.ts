@@ -1,6 +1,7 @@
 import type { Data, RecordBatch, Schema } from 'apache-arrow'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
 import { SchemaError } from '../errors.ts'
+import { blockSizes } from './block-sizes.ts'
 import { ColumnFile, type ColumnFileState, type ColumnWriter } from './column-file.ts'
 import { failPoint } from '../run/fail-point.ts'
 import type { TableFolder } from './table-folder.ts'
@@ -15,19 +16,32 @@ export interface TableState {
   readonly files: readonly ColumnFileState[]
 }
 
-/** Writes batches of one schema, a file per column. Holds less than one block of each column. */
+/** Who writes columns, and within what. */
+export interface TableStage {
+  /** Whose columns they are. */
+  readonly stage: string
+  /** Bytes for a block of each of the columns. */
+  readonly blocksBytes: number
+}
+
+/**
+ * Writes batches of one schema, a file per column. Holds less than one block of each column, `blocksBytes`
+ * altogether, and as much again while they are written.
+ */
 export class TableWriter {
   readonly #folder: TableFolder
   readonly #stage: string
+  readonly #blocksBytes: number
   readonly #files = new Map<string, ColumnFile>()
   #numRows = 0
   #schema: Schema | undefined
   #writers: ColumnWriter[] = []
 
   /** `stage`: whose columns these are, for the names of the files. */
-  constructor(folder: TableFolder, stage: string) {
+  constructor(folder: TableFolder, { stage, blocksBytes }: TableStage) {
     this.#folder = folder
     this.#stage = stage
+    this.#blocksBytes = blocksBytes
   }
 
   /** Rows so far. */
@@ -75,10 +89,11 @@ export class TableWriter {
     if (!schema) return
     this.#numRows = numRows
     this.#schema = decodeSchema(schema)
-    for (const [i, field] of this.#schema.fields.entries()) {
-      const state = files[i] as ColumnFileState
-      await this.#open(new ColumnFile(field, state.name, this.#folder), state)
-    }
+    await this.#open(
+      this.#schema,
+      files.map(({ name }) => name),
+      files,
+    )
   }
 
   /** Writes what is held, and closes the files. */
@@ -96,17 +111,25 @@ export class TableWriter {
 
   async #start(schema: Schema): Promise<Schema> {
     const part = await this.#folder.part(this.#stage)
-    for (const [i, field] of schema.fields.entries()) {
-      const name = `${part}/${String(i)}-${fileName(field.name)}.arrow`
-      await this.#open(new ColumnFile(field, name, this.#folder))
-    }
+    await this.#open(
+      schema,
+      schema.fields.map(({ name }, i) => `${part}/${String(i)}-${fileName(name)}.arrow`),
+    )
     await this.#folder.sync(part)
     return (this.#schema = schema)
   }
 
-  async #open(file: ColumnFile, state?: ColumnFileState): Promise<void> {
-    this.#files.set(file.field.name, file)
-    this.#writers.push(await file.write(state))
+  async #open(
+    { fields }: Schema,
+    names: readonly string[],
+    states: readonly ColumnFileState[] = [],
+  ): Promise<void> {
+    const sizes = blockSizes(fields, this.#blocksBytes)
+    for (const [i, field] of fields.entries()) {
+      const file = new ColumnFile(field, names[i] ?? '', this.#folder)
+      this.#files.set(field.name, file)
+      this.#writers.push(await file.write(states[i], sizes[i]))
+    }
   }
 }
 

@@ -29,7 +29,7 @@ export function start({ column, background, limitPixels }: DecodeTaskOptions): T
   sharp.block({ operation: ['VipsForeignLoad'] })
   sharp.unblock({ operation: readers })
   return {
-    async run(row) {
+    async run(row, room) {
       const bytes = bytesIn(row, column)
       const format = checkedFormat(bytes)
       // 'error', not the default 'warning': pictures that every viewer opens carry warnings.
@@ -41,6 +41,7 @@ export function start({ column, background, limitPixels }: DecodeTaskOptions): T
       })
       const metadata = await whole(format, image.metadata())
       checkSize(metadata, limitPixels)
+      await room(metadata.width * metadata.height * pixelBytes(metadata))
       const { data, info } = await whole(
         format,
         image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true }),
@@ -71,6 +72,15 @@ function checkSize(
     'TOO_LARGE',
     `Expected at most ${String(limitPixels)} pixels${each}, got ${String(width)} × ${String(height)}${deep}`,
   )
+}
+
+/** Bytes per pixel that decoding takes: the result, and what the library holds whole on the way there. */
+function pixelBytes({ format, orientation = 1, isProgressive, hasAlpha }: Metadata): number {
+  const result = hasAlpha ? 7 : 3
+  const turned = orientation > 1 ? 3 : 0
+  const coefficients = format === 'jpeg' && isProgressive ? 6 : 0
+  const frame = ['webp', 'gif', 'heif'].includes(format) ? 4 : 0
+  return result + turned + coefficients + frame
 }
 
 function checkedFormat(bytes: Uint8Array): string {

@@ -4,9 +4,10 @@ import { Control } from '../flow/control.ts'
 import { Deferred } from '../flow/deferred.ts'
 import { WorkerError } from '../errors.ts'
 import { valueAt } from './row-values.ts'
+import { PixelRoom } from './pixel-room.ts'
 import { TaskPool } from './task-pool.ts'
 import type { TaskValue } from './task.ts'
-import type { Outcome, TaskSpec } from './task-worker.ts'
+import type { Outcome, TaskSetup, TaskSpec } from './task-worker.ts'
 
 /** A batch whose rows are in work, or done. */
 export interface OpenBatch {
@@ -30,6 +31,8 @@ export interface LinePlan {
   readonly adds: (input: Schema) => Promise<readonly Field[]>
   /** Most threads. */
   readonly threads: number
+  /** Bytes of decoded pictures that the threads may hold together. */
+  readonly roomBytes: number
   /** Ends the line. */
   readonly signal: AbortSignal
 }
@@ -116,10 +119,11 @@ export class RowLine {
   }
 
   async #add(batch: RecordBatch): Promise<void> {
-    const { tasks, threads } = this.#plan
+    const { tasks, threads, roomBytes } = this.#plan
     const adds = await this.#plan.adds(batch.schema)
     if (this.#ended) return
-    this.#pool ??= new TaskPool({ tasks, returns: adds.map((f) => f.name) }, threads)
+    const returns = adds.map((f) => f.name)
+    this.#pool ??= new TaskPool({ tasks, returns, room: roomFor(roomBytes) }, threads)
     const outcomes = Array.from({ length: batch.numRows }, () => undefined)
     const open: OpenBatch = { batch, adds, outcomes }
     this.#open.push(open)
@@ -149,6 +153,10 @@ export class RowLine {
       cause,
     })
   }
+}
+
+function roomFor(bytes: number): TaskSetup['room'] {
+  return { bytes, shared: new PixelRoom(bytes).shared }
 }
 
 function isDone(open: OpenBatch | Control): boolean {

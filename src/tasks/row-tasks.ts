@@ -6,6 +6,7 @@ import type { Context } from '../flow/context.ts'
 import { Barrier, Control, type Reject, Rejects } from '../flow/control.ts'
 import { DataError } from '../errors.ts'
 import { Flow, flowOf } from '../flow/flow.ts'
+import { memoryOf } from '../flow/memory.ts'
 import { wanting } from '../flow/operate.ts'
 import { type OpenBatch, RowLine } from './row-line.ts'
 import type { Counts } from '../flow/saved.ts'
@@ -16,6 +17,9 @@ import { buffersOf, type TaskRow } from './task.ts'
 
 /** What becomes of a row that cannot be processed: the stream fails, the row becomes a reject, or it is left out and counted. */
 export type OnError = 'fail' | 'reject' | 'drop'
+
+/** What the threads of a chain hold of decoded pictures, in bytes; one that is larger goes alone. */
+const roomRange = { least: 2 ** 25, most: 2 ** 28 }
 
 /** The choices for {@link OnError}. */
 export const onErrorChoices = ['fail', 'reject', 'drop'] as const
@@ -36,8 +40,6 @@ export interface RowTaskSpec {
   readonly fields: (input: Schema) => readonly Field[] | Promise<readonly Field[]>
   /** What becomes of a row at fault. */
   readonly onError: OnError
-  /** Most bytes that the task holds for a row; two rows per thread are in work. */
-  readonly rowBytes?: number
 }
 
 /** What a chain of tasks reads, and the flows that its tasks were built as, in order. */
@@ -67,9 +69,8 @@ export class TaskFlow extends Flow<RecordBatch> {
       schema: async ([schema]) =>
         schemaWith(schema as Schema, await checkedFields(spec, schema as Schema)),
       settings: spec.options,
-      ...(spec.rowBytes !== undefined && {
-        memoryBytes: 2 * availableParallelism() * spec.rowBytes,
-      }),
+      // One window for the chain, stated by its first task.
+      memoryBytes: stages.length === 0 ? roomRange : 0,
     })
     stages.push(this)
     this.spec = spec
@@ -86,7 +87,8 @@ export class TaskFlow extends Flow<RecordBatch> {
  *   that would hold more than 256 MiB of pictures is cut.
  * - Concurrency: as many threads as the run allows (default: the cores), two rows in work in each.
  * - State: two batches of the input, or more if they are so small that threads would be idle; with them
- *   `rowBytes` for each row in work. Batches are bounded in bytes by the source.
+ *   what the threads hold of decoded pictures: 256 MiB, or what the run's memory allows, or one picture that is
+ *   larger. Batches are bounded in bytes by the source.
  * - Ending early lets the rows in work end, then the threads; the reader does not wait for that.
  */
 export function rowTask(spec: RowTaskSpec): OperatorFunction<RecordBatch, RecordBatch> {
@@ -109,6 +111,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     reads,
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),
     threads: run?.threads ?? availableParallelism(),
+    roomBytes: memoryOf(chain.stages[0] as TaskFlow, context),
     signal,
   })
   for await (const done of line.results()) {

@@ -12,11 +12,18 @@ export type TaskRow = Readonly<Record<string, TaskValue>>
  * Two rows are in work at a time in each thread, so `run` keeps no state between calls.
  */
 export interface Task {
-  /** Returns the columns that the row gains. Throws {@link RowError} if the row is at fault. */
-  readonly run: (row: TaskRow) => TaskRow | Promise<TaskRow>
+  /**
+   * Returns the columns that the row gains. Throws {@link RowError} if the row is at fault. Before it
+   * makes something large that belongs to the row it calls `room` with its bytes, which waits until the
+   * threads hold little enough; once per row, so that no two rows wait for each other.
+   */
+  readonly run: (row: TaskRow, room: TakeRoom) => TaskRow | Promise<TaskRow>
   /** Releases what `start` opened. */
   readonly close?: () => unknown
 }
+
+/** Waits for room for so many bytes; it is given back when the row has come through all tasks. */
+export type TakeRoom = (bytes: number) => Promise<void>
 
 /**
  * Why a row was refused: stable codes that a reject carries.

@@ -14,13 +14,14 @@ import type { WorkflowContext, WorkflowOptions } from './workflow.ts'
  */
 export async function runWhole(
   job: Job,
-  { seed, threads, checkpoint }: WorkflowOptions,
+  { seed, threads, memory, checkpoint }: WorkflowOptions,
   { signal, drain, onProgress, note }: WorkflowContext,
   rejects?: OperatorFunction<RecordBatch, WriteSummary>,
 ): Promise<RunSummary> {
   const ran = await run(job, {
     ...{ seed, signal, onProgress, onNote: note },
     ...(threads !== undefined && { threads }),
+    ...(memory !== undefined && { memory }),
     ...(checkpoint && { checkpoint, drain }),
     ...(rejects && { rejects }),
   })

@@ -26,6 +26,8 @@ export interface WorkflowOptions {
   readonly limit?: number
   /** Worker threads. */
   readonly threads?: number
+  /** Most bytes in the windows of all parts together. */
+  readonly memory?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
 }

@@ -10,6 +10,7 @@ import {
   textColumn,
 } from '../../src/batch/batch.ts'
 import { Barrier } from '../../src/flow/control.ts'
+import type { Saved } from '../../src/flow/saved.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { pulled, runFrom } from '../helpers/runs.ts'
 
@@ -72,7 +73,7 @@ const batches = [
 async function groupsFrom(
   from: number,
   barrier?: { readonly behind: number; readonly is: Barrier },
-  states: ReadonlyMap<string, never> = new Map(),
+  states: ReadonlyMap<string, Saved> = new Map(),
 ): Promise<unknown[]> {
   const source = new Flow<RecordBatch>(async function* () {
     for (let i = from; i < batches.length; i++) {

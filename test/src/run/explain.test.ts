@@ -43,6 +43,7 @@ describe('explain', () => {
         },
       ],
       memoryBytes: 100,
+      leastMemoryBytes: 100,
       unstated: [2, 3],
       guarantee: 'at-least-once',
       problems: [],

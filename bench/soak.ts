@@ -1,0 +1,58 @@
+// Resident memory of whole commands within a budget, however many pictures they read: a pipeline from files to
+// Parquet (pictures, embeddings, PCA, index) and the report, with pictures of two sizes in bytes.
+// Run: npm run build && npx jiti bench/soak.ts [megabytes=400] [megabytes=4000] [memory=256MB]
+// It fails if a command takes more than 700 MB, or with the larger size more than with the smaller.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  rowStateBytes,
+  type Soaked,
+  soakCommand,
+  soakPictures,
+  soakTolerance,
+  tenths,
+} from '../test/helpers/soak.ts'
+
+const [small = '400', large = '4000', memory = '256MB'] = process.argv.slice(2)
+const limit = 700e6
+const distinct = 48
+
+const folder = await mkdtemp(join(tmpdir(), 'millrace-soak-'))
+let failed = false
+try {
+  const sets = []
+  for (const megabytes of [small, large])
+    sets.push(await soakPictures(join(folder, megabytes), Number(megabytes) * 1e6, distinct))
+  for (const command of ['run', 'report'] as const) {
+    const peaks: number[] = []
+    for (const { folder: pictures, files, bytes } of sets) {
+      const soaked = await soakCommand(command, pictures, { folder, memory })
+      show(`${command} --memory ${memory}, ${String(files)} pictures, ${mb(bytes)}`, soaked)
+      // What grows with the rows and is stated: the index, ids and group facts.
+      peaks.push(soaked.peak - files * rowStateBytes)
+      if (soaked.code !== 0) fail(`exit ${String(soaked.code)}: ${soaked.stderr}`)
+      if (soaked.peak > limit) fail(`Expected at most ${mb(limit)}, got ${mb(soaked.peak)}`)
+    }
+    const [first = 0, second = 0] = peaks
+    if (second > first * soakTolerance)
+      fail(`Expected ${mb(first)} with more pictures too, got ${mb(second)}`)
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+process.exitCode = failed ? 1 : 0
+
+function show(what: string, { peak, seconds, curve }: Soaked): void {
+  const steps = tenths(curve).map((bytes) => Math.round(bytes / 1e6))
+  console.log(`${what}: peak ${mb(peak)} in ${seconds.toFixed(0)} s; by tenths ${steps.join(' ')}`)
+}
+
+function fail(why: string): void {
+  failed = true
+  console.error(`FAILED: ${why}`)
+}
+
+function mb(bytes: number): string {
+  return `${String(Math.round(bytes / 1e6))} MB`
+}

@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rowStateBytes, soakCommand, soakPictures, soakTolerance } from './helpers/soak.ts'
+
+const limitBytes = 700e6
+let folder = ''
+
+describe('--memory 256MB', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-soak-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('holds resident memory below 700 MB, and no higher for ten times the pictures', async () => {
+    const sets = [
+      await soakPictures(join(folder, '40'), 40e6, 12),
+      await soakPictures(join(folder, '400'), 400e6, 12),
+    ]
+    for (const command of ['run', 'report'] as const) {
+      const peaks: number[] = []
+      for (const { folder: pictures, files } of sets) {
+        const soaked = await soakCommand(command, pictures, { folder, memory: '256MB' })
+        expect(soaked, soaked.stderr).toMatchObject({ code: 0 })
+        expect(soaked.peak).toBeLessThan(limitBytes)
+        expect(soaked.curve.length).toBeGreaterThan(10)
+        peaks.push(soaked.peak - files * rowStateBytes)
+      }
+      // The few pictures are read before all windows have filled; what counts is that nothing goes on growing.
+      const [few = 0, many = 0] = peaks
+      expect(many).toBeLessThan(Math.max(few * soakTolerance, limitBytes))
+    }
+  }, 300_000)
+})
