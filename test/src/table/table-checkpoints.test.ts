@@ -239,7 +239,7 @@ describe('a table at checkpoints', () => {
     const run = resumed()
     await expect(pulled(chain(), run)).rejects.toThrow('the power is gone')
     const states = checkpointOf(run)
-    expect([...states].filter(([, { ended }]) => ended).map(([key]) => key)).toEqual(['a', 'rows'])
+    expect([...states].filter(([, { ended }]) => ended).map(([key]) => key)).toEqual(['a', 'rows@a'])
     const left = await readdir(folder, { recursive: true })
     dying = false
     const next = resumed(states)
@@ -314,7 +314,7 @@ describe('a table with several readers, at checkpoints', () => {
     const failed = await Promise.allSettled(branches().map((flow) => pulled(flow, run)))
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     const states = checkpointOf(run)
-    expect([...states.keys()].sort()).toEqual(['done', 'rows', 'sums'])
+    expect([...states.keys()].sort()).toEqual(['done', 'rows@sums', 'sums'])
     dying = false
     const next = resumed(states)
     const [late = [], other = []] = await Promise.all(branches().map((flow) => pulled(flow, next)))
