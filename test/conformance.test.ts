@@ -1,0 +1,401 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import {
+  FixedSizeList,
+  Float32,
+  makeData,
+  makeVector,
+  type RecordBatch,
+  type Schema,
+} from 'apache-arrow'
+import { lastValueFrom, type Observable } from 'rxjs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fromFiles } from '../connectors/from-files.ts'
+import { fromParquet } from '../connectors/from-parquet.ts'
+import { toJsonl } from '../connectors/to-jsonl.ts'
+import { toParquet } from '../connectors/to-parquet.ts'
+import { contentHash } from '../operators/content-hash.ts'
+import { decode } from '../operators/decode.ts'
+import { duplicateGroups } from '../operators/duplicate-groups.ts'
+import { duplicates } from '../operators/duplicates.ts'
+import { flatten } from '../operators/flatten.ts'
+import { gmm } from '../operators/gmm.ts'
+import { infer } from '../operators/infer.ts'
+import { limit } from '../operators/limit.ts'
+import { neighbors } from '../operators/neighbors.ts'
+import { pca } from '../operators/pca.ts'
+import { perceptualHash } from '../operators/perceptual-hash.ts'
+import { pool } from '../operators/pool.ts'
+import { rebatch } from '../operators/rebatch.ts'
+import { resize } from '../operators/resize.ts'
+import { reuse } from '../operators/reuse.ts'
+import { thumbnail } from '../operators/thumbnail.ts'
+import { batchOf, type Column, int32Column, textColumn } from '../src/batch/batch.ts'
+import { fixedShapeTensor } from '../src/batch/tensor.ts'
+import { concatFlows } from '../src/flow/concat-flows.ts'
+import { fanOut } from '../src/flow/fan-out.ts'
+import { type Flow, flowOf } from '../src/flow/flow.ts'
+import { mergeFlows } from '../src/flow/merge-flows.ts'
+import { source } from '../src/flow/source.ts'
+import type { Job } from '../src/run/plan.ts'
+import { run } from '../src/run/run.ts'
+import { cuts, inParts, type Paced, straight, type Subject } from './helpers/conformance.ts'
+import { refuse } from './helpers/flows.ts'
+import { noise, plain } from './helpers/pictures.ts'
+import { tinyModel } from './helpers/tiny-model.ts'
+
+const timeout = 60_000
+const here = import.meta.dirname
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'conformance-inputs-'))
+  await writePictures(join(folder, 'pictures'))
+  await writeFile(join(folder, 'tiny.onnx'), tinyModel({ shape: ['N', 4, 4, 3] }))
+  const stored = rows(30).pipe(
+    flatten(),
+    toParquet(join(folder, 'stored.parquet'), { rowGroupRows: 7 }),
+  )
+  await run(stored)
+  await run(
+    rows(40).pipe(
+      pca({ column: 'embedding', components: 2, save: join(folder, 'pca') }),
+      gmm({ components: 2, save: join(folder, 'gmm') }),
+      neighbors({ save: join(folder, 'neighbors') }),
+    ),
+  )
+}, timeout)
+afterAll(() => rm(folder, { recursive: true }))
+
+/** Pictures, of which one is damaged and two are the same, and a file that is none. */
+async function writePictures(to: string): Promise<void> {
+  const { mkdir } = await import('node:fs/promises')
+  await mkdir(join(to, 'train', 'a'), { recursive: true })
+  for (let i = 0; i < 7; i++) {
+    const picture = i === 6 ? plain(9, 8) : noise(12 + i, 10, i === 5 ? 4 : i)
+    await writeFile(join(to, 'train', 'a', `${String(i)}.png`), await picture.png().toBuffer())
+  }
+  await writeFile(join(to, 'train', 'a', '2-damaged.png'), 'no picture')
+  await writeFile(join(to, 'train', 'a', 'notes.txt'), 'no picture either')
+}
+
+const values = 6
+
+/** Embeddings of `count` rows from row `at` on; every 11th is null, each 9th is like the one before. */
+function embeddings(at: number, count: number): Column {
+  const data = new Float32Array(count * values)
+  for (let row = 0; row < count; row++)
+    for (let i = 0; i < values; i++) {
+      const like = (at + row) % 9 === 8 ? at + row - 1 : at + row
+      data[row * values + i] = Math.sin((like + 1) * (i + 1) * 1.7) + (like % 3) * i
+    }
+  const field = fixedShapeTensor('embedding', [2, 3])
+  const nulls = Array.from({ length: count }, (_, row) => (at + row) % 11 === 10)
+  const bits = new Uint8Array(Math.ceil(count / 8))
+  for (const [row, isNull] of nulls.entries())
+    if (!isNull) bits[row >> 3] = (bits[row >> 3] ?? 0) | (1 << (row & 7))
+  const child = makeData({ type: new Float32(), length: data.length, nullCount: 0, data })
+  const vector = makeVector(
+    makeData({
+      type: field.type as FixedSizeList<Float32>,
+      length: count,
+      nullCount: nulls.filter(Boolean).length,
+      nullBitmap: bits,
+      child,
+    }),
+  )
+  return { field, vector }
+}
+
+/** Sizes of the batches, over and over. */
+const sizes = [3, 1, 4, 2]
+
+/** `id`, `label` and `n` (with nulls), `embedding` (with nulls), in small batches. */
+function rows(
+  count: number,
+  { name = 'r', bounded = true }: { name?: string; bounded?: boolean } = {},
+): Flow<RecordBatch> {
+  function batch(at: number, size: number): RecordBatch {
+    const each = Array.from({ length: size }, (_, i) => at + i)
+    return batchOf([
+      textColumn(
+        'id',
+        each.map((row) => `${name}${String(row)}`),
+      ),
+      textColumn(
+        'label',
+        each.map((row) => (row % 5 === 0 ? null : `l${String(row % 3)}`)),
+      ),
+      int32Column(
+        'n',
+        each.map((row) => (row % 4 === 1 ? null : row)),
+      ),
+      embeddings(at, size),
+    ])
+  }
+  return source<RecordBatch, { row: number; turn: number }>({
+    name: 'rows',
+    bounded,
+    schema: () => batch(0, 0).schema,
+    settings: { name, count },
+    async *read(_context, from = { row: 0, turn: 0 }) {
+      for (let { row, turn } = from; row < count; turn++) {
+        const size = Math.min(sizes[turn % sizes.length] ?? 1, count - row)
+        await Promise.resolve()
+        yield [batch(row, size), { row: row + size, turn: turn + 1 }]
+        row += size
+      }
+    },
+  })
+}
+
+const pictures = (): Flow<RecordBatch> => fromFiles(join(folder, 'pictures'), { batchRows: 1 })
+const small = { width: 4, height: 4 }
+
+/** Pictures, decoded; the damaged one is a reject. */
+const decoded = (paced: Paced) => flowOf(paced(pictures()).pipe(decode({ onError: 'reject' })))
+
+type Operator = (flow: Observable<RecordBatch>) => Observable<RecordBatch>
+
+/** A subject of rows that go through `operator`, with rejects among them. */
+function ofRows(operator: (out: string) => Operator, count = 60): Subject {
+  return {
+    job: (out, paced) =>
+      paced(rows(count)).pipe(refuse('7'), operator(out), paced, toJsonl(join(out, 'rows.jsonl'))),
+    every: 5,
+  }
+}
+
+/** A subject of pictures that go through `operator`. */
+function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
+  return {
+    job: (out, paced) =>
+      decoded(paced).pipe(
+        operator,
+        toJsonl(join(out, 'rows.jsonl'), { ...(columns && { columns }) }),
+      ),
+    every: 2,
+  }
+}
+
+const learning = { warmupRows: 16, windowRows: 8 }
+
+/** By operator: what has to give the same, cut or not, in each of its modes. */
+const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  'content-hash': { plain: ofPictures(contentHash()) },
+  decode: { plain: ofPictures((flow) => flow) },
+  'duplicate-groups': {
+    plain: ofRows(
+      () => (flow) =>
+        flow.pipe(duplicates({ phash: false, contentHash: false }), duplicateGroups()),
+    ),
+  },
+  duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
+  flatten: { plain: ofRows(() => flatten()) },
+  gmm: {
+    fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      gmm({
+        column: 'embedding',
+        components: 2,
+        mode: 'online',
+        ...learning,
+        save: join(out, 'model'),
+      }),
+    ),
+    frozen: ofRows(
+      () => (flow) =>
+        flow.pipe(pca({ model: join(folder, 'pca') }), gmm({ model: join(folder, 'gmm') })),
+    ),
+  },
+  infer: {
+    plain: ofPictures((flow) =>
+      flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
+    ),
+  },
+  limit: { plain: ofRows(() => limit(37)) },
+  neighbors: {
+    fit: ofRows((out) => neighbors({ k: 2, save: join(out, 'model') })),
+    'fit by an index': ofRows(() => neighbors({ index: 'hnsw' })),
+    online: ofRows((out) => neighbors({ mode: 'online', windowRows: 8, save: join(out, 'model') })),
+    'online, exact': ofRows((out) =>
+      neighbors({ mode: 'online', index: 'exact', windowRows: 8, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => neighbors({ model: join(folder, 'neighbors') })),
+  },
+  pca: {
+    fit: ofRows((out) => pca({ components: 2, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      pca({ components: 2, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => pca({ model: join(folder, 'pca') })),
+    'after another': ofRows(
+      (out) => (flow) =>
+        flow.pipe(pca({ components: 2 }), gmm({ components: 2, save: join(out, 'model') })),
+    ),
+  },
+  'perceptual-hash': { plain: ofPictures(perceptualHash()) },
+  pool: { plain: ofRows(() => pool({ axes: [0] })) },
+  rebatch: { plain: ofRows(() => rebatch({ rows: 7 })) },
+  resize: { plain: ofPictures((flow) => flow.pipe(resize(small)), ['id', 'pixels']) },
+  reuse: {
+    plain: ofRows(() =>
+      reuse({
+        from: join(folder, 'stored.parquet'),
+        key: 'id',
+        where: { label: 'l1' },
+        columns: ['embedding'],
+        otherwise: (flow) => flow.pipe(refuse('4'), flatten()),
+      }),
+    ),
+  },
+  thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
+}
+
+/** By connector, likewise. */
+const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  'from-files': {
+    plain: {
+      job: (out, paced) => paced(pictures()).pipe(toJsonl(join(out, 'rows.jsonl'))),
+      every: 2,
+    },
+  },
+  'from-parquet': {
+    plain: {
+      job: (out, paced) =>
+        paced(fromParquet(join(folder, 'stored.parquet'), { batchRows: 2 })).pipe(
+          toJsonl(join(out, 'rows.jsonl')),
+        ),
+    },
+  },
+  'to-jsonl': {
+    'a file': ofRows(() => (flow) => flow),
+    parts: {
+      job: (out, paced) =>
+        paced(rows(40, { bounded: false })).pipe(refuse('7'), toJsonl(join(out, 'rows'))),
+    },
+  },
+  'to-parquet': {
+    'a file': {
+      job: (out, paced) =>
+        paced(rows(60)).pipe(
+          refuse('7'),
+          toParquet(join(out, 'rows.parquet'), { rowGroupRows: 13 }),
+        ),
+    },
+    parts: {
+      job: (out, paced) =>
+        paced(rows(40, { bounded: false })).pipe(toParquet(join(out, 'rows'), { rowGroupRows: 5 })),
+    },
+  },
+}
+
+/** What joins flows, and jobs of several. */
+const graphs: Readonly<Record<string, Subject>> = {
+  'a source that is read twice': {
+    job: (out, paced) => {
+      const input = paced(rows(30))
+      return {
+        a: input.pipe(refuse('3'), toJsonl(join(out, 'a.jsonl'))),
+        b: input.pipe(limit(9), toJsonl(join(out, 'b.jsonl'))),
+      }
+    },
+  },
+  'fanOut, of which one branch ends early': {
+    job: (out, paced) => {
+      const [all, few, some] = fanOut(3)(paced(rows(40)).pipe(refuse('7')))
+      return [
+        few.pipe(limit(8), toJsonl(join(out, 'few.jsonl'))),
+        all.pipe(rebatch({ rows: 9 }), toParquet(join(out, 'all.parquet'))),
+        some.pipe(refuse('2'), toJsonl(join(out, 'some.jsonl'))),
+      ]
+    },
+  },
+  concatFlows: {
+    job: (out, paced) =>
+      concatFlows([
+        paced(rows(12)),
+        flowOf(paced(rows(11, { name: 's' })).pipe(refuse('5'))),
+        paced(rows(5, { name: 't' })),
+      ]).pipe(toJsonl(join(out, 'rows.jsonl'))),
+  },
+  'a table that several flows read': {
+    job: (out, paced) => {
+      const table = paced(rows(40)).pipe(refuse('7'), pca({ components: 2 }))
+      return {
+        plain: table.pipe(paced, toJsonl(join(out, 'plain.jsonl'))),
+        further: table.pipe(
+          gmm({ components: 2, save: join(out, 'model') }),
+          toJsonl(join(out, 'further.jsonl')),
+        ),
+      }
+    },
+  },
+  'two chains of tables over one source': {
+    job: (out, paced) => {
+      const input = paced(rows(30))
+      return {
+        a: input.pipe(pca({ components: 2 }), toJsonl(join(out, 'a.jsonl'))),
+        b: input.pipe(neighbors(), toJsonl(join(out, 'b.jsonl'))),
+      }
+    },
+  },
+}
+
+function conforms(subject: Subject): void {
+  it.each(cuts)(
+    'gives the same when its run is cut %s',
+    async (cut) => {
+      const whole = await straight(subject)
+      const { outcome, parts } = await inParts(subject, cut)
+      expect(outcome).toEqual(whole)
+      expect(parts).toBeGreaterThan(cut === 'by draining' ? 1 : 2)
+    },
+    timeout,
+  )
+}
+
+for (const [kind, subjects] of Object.entries({ operators, connectors })) {
+  describe(`conformance of ${kind}`, () => {
+    it('knows each of them', async () => {
+      const files = await readdir(join(here, '..', kind))
+      expect(Object.keys(subjects).sort()).toEqual(
+        files.map((file) => basename(file, '.ts')).sort(),
+      )
+    })
+    for (const [name, modes] of Object.entries(subjects))
+      for (const [mode, subject] of Object.entries(modes))
+        describe(`${name} (${mode})`, () => {
+          conforms(subject)
+        })
+  })
+}
+
+describe('conformance of graphs', () => {
+  for (const [name, subject] of Object.entries(graphs))
+    describe(name, () => {
+      conforms(subject)
+    })
+
+  it(
+    'holds for mergeFlows, in any order',
+    async () => {
+      const subject: Subject = {
+        job: (out, paced) =>
+          mergeFlows(
+            paced(rows(20)),
+            flowOf(paced(rows(30, { name: 's' })).pipe(refuse('5'))),
+          ).pipe(toJsonl(join(out, 'rows.jsonl'))),
+      }
+      const whole = await straight(subject)
+      const sorted = (lines: unknown): unknown[] => [...(lines as unknown[])].sort()
+      for (const cut of cuts) {
+        const { outcome } = await inParts(subject, cut)
+        expect(sorted(outcome.files['rows.jsonl'])).toEqual(sorted(whole.files['rows.jsonl']))
+        expect(outcome.files['rejects.jsonl']).toEqual(whole.files['rejects.jsonl'])
+      }
+    },
+    timeout,
+  )
+})
