@@ -12,6 +12,7 @@ import {
 import { Barrier } from '../../src/flow/control.ts'
 import type { Saved } from '../../src/flow/saved.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
+import type { Saved } from '../../src/flow/saved.ts'
 import { pulled, runFrom } from '../helpers/runs.ts'
 
 type Pair = readonly [group: number | null, keep: boolean | null]
@@ -110,7 +111,7 @@ describe('duplicateGroups', () => {
   it.each([1, 2, 3])('goes on from a barrier behind %i batches', async (behind) => {
     const barrier = new Barrier(1)
     const whole = await groupsFrom(0, { behind, is: barrier })
-    const rest = await groupsFrom(behind, undefined, barrier.states as never)
+    const rest = await groupsFrom(behind, undefined, barrier.states)
     expect(rest).toEqual(whole)
   })
 

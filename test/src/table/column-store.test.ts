@@ -495,11 +495,13 @@ const count = operateTable({
 describe('a table in a run', () => {
   it('makes the table once for all who read it in a run, and removes it after the last', async () => {
     let drained = 0
+    const barrier = new Barrier(1)
+    run.request(barrier)
     const source = new Flow<RecordBatch>(async function* () {
       drained++
       yield await Promise.resolve(numbers(0, 3))
       yield new Rejects([{ id: 'r', operator: 'o', code: 'C', message: 'm', attempt: 1 }])
-      yield new Barrier(1)
+      yield barrier
       yield numbers(3, 5)
     })
     const stage = source.pipe(sums('a', 'x'))

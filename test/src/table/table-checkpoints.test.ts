@@ -239,7 +239,10 @@ describe('a table at checkpoints', () => {
     const run = resumed()
     await expect(pulled(chain(), run)).rejects.toThrow('the power is gone')
     const states = checkpointOf(run)
-    expect([...states].filter(([, { ended }]) => ended).map(([key]) => key)).toEqual(['a', 'rows@a'])
+    expect([...states].filter(([, { ended }]) => ended).map(([key]) => key)).toEqual([
+      'a',
+      'rows@a',
+    ])
     const left = await readdir(folder, { recursive: true })
     dying = false
     const next = resumed(states)
