@@ -13,6 +13,9 @@ export interface Failure {
 /** Errors that the caller mends in the command or the pipeline. */
 const mendable = new Set(['OPTION', 'SCHEMA'])
 
+/** What the system says when a disk or a quota is full, or a file as large as it may be. */
+const noRoom = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
 /** Returns how to report `error`; with the command that resumes the run, if that kept checkpoints. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { message: `error: ${String(error)}`, exitCode: 1 }
@@ -45,14 +48,15 @@ export function packageName(specifier: string): string {
 
 /** The message, with the place and the cause where they say more. A {@link UsageError} says it all. */
 function described(error: Error): string {
-  if (codeOf(error) === 'ENOSPC')
-    return 'Expected room on the disk, got none left: for the output, or for spills in the temporary folder (TMPDIR)'
+  if (noRoom.has(codeOf(error)))
+    return `Expected room on the disk, got ${error.message}\nMake room there: for the output, the checkpoints, or spills in the temporary folder (TMPDIR)`
   const lines = [error.message || error.name]
   const url = 'url' in error && typeof error.url === 'string' ? error.url : ''
   if (!lines[0]?.includes(url)) lines.push(`  in ${url}`)
   const told = !(error instanceof UsageError) && error.cause instanceof Error
   const cause = told ? (error.cause as Error).message : ''
   if (!lines[0]?.includes(cause)) lines.push(`  because: ${cause}`)
+  if (error.cause instanceof Error && noRoom.has(codeOf(error.cause))) lines.push('Make room there')
   return lines.join('\n')
 }
 

@@ -40,7 +40,13 @@ const damaged = new Set([
 /** Sources, chains and sinks of `pipeline.ts` that are tried together. */
 const pipelines = [
   ...['files plain parquet', 'files fit both', 'files online jsonl', 'files duplicates groups'],
-  ...['parquet plain jsonl', 'parquet fit parquet', 'parquet online both', 'rows plain both'],
+  ...[
+    'rows plain jsonl',
+    'parquet plain jsonl',
+    'parquet fit parquet',
+    'parquet online both',
+    'rows plain both',
+  ],
   ...['rows fit jsonl', 'rows online parquet', 'rows plain spilled', 'rows online spilled'],
   ...['concat plain parquet', 'concat fit parquet', 'concat online jsonl'],
   ...['merge plain parquet', 'merge plain both', 'unbounded plain parts', 'unbounded online parts'],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Case, type CaseName, cases, fitForScore } from './cases.ts'
 import { makeInputs } from './inputs.ts'
-import { type Ended, type Kill, killedRun, start } from './killed-run.ts'
+import { type Command, type Ended, type Kill, killedRun, start } from './killed-run.ts'
 import { compare, type Finding, type Outcome, outcomeOf, seenTooEarly } from './outcome.ts'
 
 /** What came of a run that was killed and resumed. */
@@ -12,6 +12,17 @@ export interface Trial extends Finding {
   readonly processes: readonly Ended[]
   /** Where it ran; removed if nothing was wrong. */
   readonly folder: string
+}
+
+/** A case that is about to be run. */
+export interface Begun {
+  readonly command: Command
+  /** The folder of its outputs. */
+  readonly out: string
+  /** What of its outputs can be seen and is not as it is in the end. */
+  readonly early: () => Promise<readonly string[]>
+  /** Compares what is there, once a process has `ended` the run. */
+  readonly finding: (ended: Ended | undefined) => Promise<Finding>
 }
 
 /** The inputs of all trials, and what runs that are not killed make of them. */
@@ -23,26 +34,36 @@ export class Trials {
 
   /** Runs a case under a checkpoint, killed at each of `kills`, and compares what it left. */
   async run(name: CaseName, kills: readonly Kill[]): Promise<Trial> {
+    const { command, early, finding } = await this.begin(name)
+    const seen: string[] = []
+    const processes = await killedRun(command, kills, async () => {
+      for (const difference of await early()) seen.push(`after a kill: ${difference}`)
+    })
+    const found = await finding(processes.at(-1))
+    const trial = { ...found, differences: [...seen, ...found.differences], processes }
+    if (trial.lost + trial.doubled + trial.differences.length === 0)
+      rmSync(command.cwd, { recursive: true })
+    return { ...trial, folder: command.cwd }
+  }
+
+  /** A case in a folder of its own, to be run in whatever way. */
+  async begin(name: CaseName): Promise<Begun> {
     const given = cases[name]
     const [inputs, reference] = await Promise.all([this.#made(), this.#reference(name)])
     const folder = this.#newFolder()
-    const args = given.args(inputs, 'out')
-    const early: string[] = []
-    const processes = await killedRun({ args, cwd: folder }, kills, async () => {
-      const found = await outcomeOf(given, join(folder, 'out'))
-      early.push(...seenTooEarly(given, { found, reference: reference.outcome }))
-    })
-    const found = await outcomeOf(given, join(folder, 'out'))
-    const finding = compare(given, given.ids(inputs), { found, reference: reference.outcome })
-    const differences = [
-      ...early.map((difference) => `after a kill: ${difference}`),
-      ...endedWell(processes.at(-1)),
-      ...otherSums(sumsOf(given, processes.at(-1)), reference.sums),
-      ...finding.differences,
-    ]
-    const fine = finding.lost + finding.doubled + differences.length === 0
-    if (fine) rmSync(folder, { recursive: true })
-    return { ...finding, differences, processes, folder }
+    async function outcome() {
+      return { found: await outcomeOf(given, join(folder, 'out')), reference: reference.outcome }
+    }
+    return {
+      command: { args: given.args(inputs, 'out'), cwd: folder },
+      out: join(folder, 'out'),
+      early: async () => seenTooEarly(given, await outcome()),
+      async finding(ended) {
+        const finding = compare(given, given.ids(inputs), await outcome())
+        const sums = otherSums(sumsOf(given, ended), reference.sums)
+        return { ...finding, differences: [...endedWell(ended), ...sums, ...finding.differences] }
+      },
+    }
   }
 
   /** Removes everything but the folders of trials in which something was wrong. */

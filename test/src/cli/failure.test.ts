@@ -10,6 +10,7 @@ import {
 } from '../../../src/errors.ts'
 
 const url = 'photos'
+const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
 
 describe('failureOf', () => {
   it.each([
@@ -51,6 +52,18 @@ describe('failureOf', () => {
       Object.assign(new Error("Cannot find module './x.js'"), { code: 'MODULE_NOT_FOUND' }),
       1,
       "Cannot find module './x.js'",
+    ],
+    [
+      'a disk that is full',
+      new ConnectorError('Expected to write x', { url, retryable: false }, { cause: full }),
+      1,
+      'Expected to write x\n  in photos\n  because: ENOSPC: no space left\nMake room there',
+    ],
+    [
+      'a disk that is full, and which it is not known',
+      full,
+      1,
+      'Expected room on the disk, got ENOSPC: no space left\nMake room there: for the output, the checkpoints, or spills in the temporary folder (TMPDIR)',
     ],
   ])('reports %s', (_name, error, exitCode, message) => {
     expect(failureOf(error)).toEqual({ message: `error: ${message}`, exitCode })
