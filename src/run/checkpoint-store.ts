@@ -103,15 +103,17 @@ export class CheckpointStore {
     return wrapped(this.#folder, async () => {
       const damaged = new Map<number, string>()
       for (const number of await manifestNumbers(this.#disk, this.#folder)) {
-        try {
-          const found = await readCheckpoint(this.#disk, this.#folder, number)
-          await this.#passOver(damaged, number)
-          this.#committed = this.#begun = number
-          failPoint('resume: checkpoint read')
-          return found
-        } catch (error) {
-          damaged.set(number, damage(error))
-        }
+        const found = await readCheckpoint(this.#disk, this.#folder, number).catch(
+          (error: unknown) => {
+            damaged.set(number, damage(error))
+            return undefined
+          },
+        )
+        if (!found) continue
+        await this.#passOver(damaged, number)
+        this.#committed = this.#begun = number
+        failPoint('resume: checkpoint read')
+        return found
       }
       if (damaged.size > 0) throw allDamaged(this.#folder, damaged)
       return undefined
