@@ -110,13 +110,15 @@ export function toParquet(
       return { rowGroupBytes: Math.ceil(memoryOf(flow, context) / windowGroups), ...layout }
     }
     const format = parquetFormat({ columns, layoutIn, input })
-    const flow = sink<FileSinkState<ParquetState>>({
-      ...fileSink(format, { path, parts: !input.bounded }),
-      schema: (schema) => selectedSchema(schema, columns, name),
-      memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
-      settings: { path, ...layout },
-      ...(columns && { columns }),
-    })(input) as Flow<WriteSummary>
+    const flow: Flow<WriteSummary> = flowOf(
+      sink<FileSinkState<ParquetState>>({
+        ...fileSink(format, { path, parts: !input.bounded }),
+        schema: (schema) => selectedSchema(schema, columns, name),
+        memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
+        settings: { path, ...layout },
+        ...(columns && { columns }),
+      })(input),
+    )
     return flow
   }
 }

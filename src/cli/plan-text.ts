@@ -55,6 +55,6 @@ function beside({ parts, threads }: Plan): string[] {
   const held = parts.flatMap(({ name, holds }) =>
     holds === undefined ? [] : [`${name}: ${holds}`],
   )
-  const all = threads === undefined ? held : [`${plural(threads, 'worker thread')}`, ...held]
+  const all = threads === undefined ? held : [plural(threads, 'worker thread'), ...held]
   return all.length > 0 ? [`beside the windows: ${all.join('; ')}`] : []
 }

@@ -1,4 +1,4 @@
-import { DataType, type Field } from 'apache-arrow'
+import { DataType, type Field, type FixedSizeList } from 'apache-arrow'
 import { blockBytes, blockRows } from './column-file.ts'
 
 /** A text is taken for this many bytes. */
@@ -23,7 +23,10 @@ export function blockSizes(fields: readonly Field[], bytes: number): number[] {
 
 /** Bytes of a row of this type, as far as the type says; what holds pictures or lists may be of any size. */
 function rowBytes(type: DataType): number {
-  if (DataType.isFixedSizeList(type)) return type.listSize * rowBytes(type.valueType as DataType)
+  if (DataType.isFixedSizeList(type)) {
+    const { listSize, valueType } = type as FixedSizeList<DataType>
+    return listSize * rowBytes(valueType)
+  }
   if (DataType.isFixedSizeBinary(type)) return type.byteWidth
   if (DataType.isInt(type)) return type.bitWidth / 8
   if (DataType.isFloat(type)) return 8

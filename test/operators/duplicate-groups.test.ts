@@ -12,7 +12,6 @@ import {
 import { Barrier } from '../../src/flow/control.ts'
 import type { Saved } from '../../src/flow/saved.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
-import type { Saved } from '../../src/flow/saved.ts'
 import { pulled, runFrom } from '../helpers/runs.ts'
 
 type Pair = readonly [group: number | null, keep: boolean | null]
