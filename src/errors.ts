@@ -1,6 +1,14 @@
 /** Codes are stable: callers switch on them, messages may change. */
 export type ErrorCode =
-  'OPTION' | 'SCHEMA' | 'DATA' | 'CONNECTOR' | 'OVERRUN' | 'REJECTS' | 'WORKER' | 'SUSPENDED'
+  | 'OPTION'
+  | 'SCHEMA'
+  | 'DATA'
+  | 'CONNECTOR'
+  | 'OVERRUN'
+  | 'REJECTS'
+  | 'WORKER'
+  | 'SUSPENDED'
+  | 'TIMEOUT'
 
 /** Base of every error this library throws. Classes are cut by what the caller does next. */
 export abstract class FlowError extends Error {
@@ -112,4 +120,9 @@ export function fromPlainError(plain: PlainError): Error {
 /** A run was stopped at a checkpoint: what follows it is left for a resumed run. */
 export class SuspendedError extends FlowError {
   readonly code = 'SUSPENDED'
+}
+
+/** A run took longer than it was allowed to. */
+export class RunTimeoutError extends FlowError {
+  readonly code = 'TIMEOUT'
 }

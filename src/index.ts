@@ -15,8 +15,10 @@ export { Barrier, Control, type Reject, Rejects, Watermark } from './flow/contro
 export type { Context } from './flow/context.ts'
 
 export { run, type Progress, type RunOptions, type RunSummary } from './run/run.ts'
+export type { CheckpointOptions, CheckpointSummary } from './run/checkpointer.ts'
+export { resumePoint } from './run/resume-point.ts'
 export type { Job } from './run/plan.ts'
-export { check, type Problem } from './run/check.ts'
+export { check, type CheckOptions, type Problem } from './run/check.ts'
 export { explain, type Plan, type PlannedColumn, type PlanNode } from './run/explain.ts'
 export type { Counts, RunSettings } from './run/run-state.ts'
 export type { OperatorSummary } from './run/tally.ts'
@@ -29,6 +31,7 @@ export {
   OptionError,
   OverrunError,
   RejectLimitError,
+  RunTimeoutError,
   SchemaError,
   WorkerError,
 } from './errors.ts'

@@ -1,31 +1,31 @@
 import type { Command } from 'commander'
-import { check, type Problem } from '../run/check.ts'
-import { jsonOption } from './options.ts'
+import { check, type CheckOptions, type Problem } from '../run/check.ts'
+import { addCheckOptions } from './options.ts'
 import { note, print, printJson } from './output.ts'
 import { problemText } from './plan-text.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Sets up `millrace check`. */
 export function configure(command: Command): void {
-  command
-    .argument('<pipeline>', 'TypeScript file whose default export is the pipeline')
-    .argument('[args...]', 'given to the pipeline, if it is a function (after --)')
-    .addOption(jsonOption())
-    .action(checkPipeline)
+  addCheckOptions(
+    command
+      .argument('<pipeline>', 'TypeScript file whose default export is the pipeline')
+      .argument('[args...]', 'given to the pipeline, if it is a function (after --)'),
+  ).action(checkPipeline)
 }
 
 async function checkPipeline(
   file: string,
   args: readonly string[],
-  options: { readonly json?: true },
+  { json, ...options }: CheckOptions & { readonly json?: true },
 ): Promise<void> {
   const { loadPipeline } = await import('./pipeline.ts')
-  const problems = await check(await loadPipeline(file, args))
-  if (options.json) printJson(problems)
+  const problems = await check(await loadPipeline(file, args), options)
+  if (json) printJson(problems)
   else for (const problem of problems) print(problemText(problem))
   const errors = problems.filter((problem) => problem.level === 'error').length
   if (errors > 0) process.exitCode = 2
-  else if (!options.json) note(`${file}: no errors`)
+  else if (!json) note(`${file}: no errors`)
 }
 
 /** Throws a {@link UsageError} with all errors among `problems`, if there are any. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { byteCount, didYouMean, kindOf } from '../options.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
+import { guarantees } from '../run/guarantee.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A whole number given as an option. */
@@ -77,6 +78,7 @@ function addCheckpointOptions(command: Command): Command {
     .option('--checkpoint <dir>', 'folder for checkpoints, from which the run can be resumed')
     .option('--every <time>', 'time between checkpoints, e.g. 500ms, 5m (default: 30s)', timeOf)
     .option('--resume', 'go on from the newest checkpoint')
+    .option('--timeout <time>', 'longest time that it may take, e.g. 2h', timeOf)
 }
 
 /**
@@ -95,6 +97,19 @@ export function checkpointOf({
   const without = every === undefined ? resume && '--resume' : '--every'
   if (!without) return undefined
   throw new UsageError(`Expected ${without} to come with --checkpoint DIR`)
+}
+
+/** `--require`. */
+export function requireOption(): Option {
+  return new Option('--require <promise>', 'what every sink must promise').choices([...guarantees])
+}
+
+/** Adds what `check` and `explain` take besides the pipeline. */
+export function addCheckOptions(command: Command): Command {
+  return command
+    .addOption(requireOption())
+    .option('--checkpoint', 'check that it can be run with checkpoints')
+    .addOption(jsonOption())
 }
 
 /** `--json`. */

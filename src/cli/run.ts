@@ -1,10 +1,17 @@
 import type { Command } from 'commander'
+import type { Guarantee } from '../flow/flow.ts'
 import { check } from '../run/check.ts'
 import { flowsOf } from '../run/plan.ts'
 import { run, type RunSummary } from '../run/run.ts'
 import { wholeRun } from '../run/whole-run.ts'
 import { refuseProblems } from './check.ts'
-import { addRunOptions, type CheckpointFlags, checkpointOf, ratioOf } from './options.ts'
+import {
+  addRunOptions,
+  type CheckpointFlags,
+  checkpointOf,
+  ratioOf,
+  requireOption,
+} from './options.ts'
 import { byteSize, duration, note, plural, printJson } from './output.ts'
 import { progressView } from './progress.ts'
 import { resumeCommand } from './resume-command.ts'
@@ -17,6 +24,8 @@ interface Options extends CheckpointFlags {
   readonly spillDir?: string
   readonly maxRejectRatio: number
   readonly rejects?: string
+  readonly require?: Guarantee
+  readonly timeout?: number
   readonly json?: true
   readonly quiet?: true
 }
@@ -29,6 +38,7 @@ export function configure(command: Command): void {
       .argument('[args...]', 'given to the pipeline, if it is a function (after --)')
       .option('--max-reject-ratio <r>', 'most rejects per row, from the 100th row on', ratioOf, 0.5)
       .option('--rejects <file>', 'Parquet file to write the rejects to')
+      .addOption(requireOption())
       .option('--spill-dir <dir>', "folder for spills (default: the system's temporary folder)"),
   ).action(runPipeline)
 }
@@ -38,15 +48,18 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
   const { toParquet } = await import('../../connectors/to-parquet.ts')
   const checkpoint = checkpointOf(options)
   const job = await loadPipeline(file, args)
-  refuseProblems(await check(job), file)
+  const { require } = options
+  const checkpoints = checkpoint !== undefined
+  const checked = { checkpoint: checkpoints, ...(require && { require }) }
+  refuseProblems(await check(job, checked), file)
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
-  const { seed, threads, memory, spillDir, maxRejectRatio, rejects } = options
-  const checkpoints = checkpoint !== undefined
+  const { seed, threads, memory, spillDir, maxRejectRatio, rejects, timeout } = options
   await underSignals({ bounded, checkpoints }, async (signals) => {
     const ran = await run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },
       ...(checkpoint && { checkpoint }),
+      ...(timeout !== undefined && { timeoutMs: timeout }),
       ...(threads !== undefined && { threads }),
       ...(memory !== undefined && { memory }),
       ...(spillDir !== undefined && { spillDir }),

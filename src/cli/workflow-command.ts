@@ -66,7 +66,8 @@ function addSourceOptions(command: Command): Command {
 async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {
   const { config } = command.opts<{ readonly config?: string }>()
   if (config !== undefined) await applyConfig(command, config)
-  const checkpoint = checkpointOf(command.opts<CheckpointFlags>())
+  const flags = command.opts<CheckpointFlags & { readonly timeout?: number }>()
+  const checkpoint = checkpointOf(flags)
   const { seed, ...rest } = command.opts<Omit<WorkflowOptions, 'checkpoint'>>()
   const { labels, links, model, limit, threads, memory } = rest
   return {
@@ -78,6 +79,7 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
     ...(limit !== undefined && { limit }),
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memory }),
+    ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
     ...(checkpoint && { checkpoint }),
   }
 }

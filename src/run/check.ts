@@ -1,8 +1,10 @@
 import type { Schema } from 'apache-arrow'
 import { FlowError, SchemaError, type ErrorCode } from '../errors.ts'
-import type { Flow } from '../flow/flow.ts'
-import { nearest } from '../options.ts'
+import type { Flow, Guarantee } from '../flow/flow.ts'
+import { knownOptions, nearest, oneOf } from '../options.ts'
+import { guarantees, weakerSinks } from './guarantee.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
+import { unresumable } from './resumable.ts'
 
 /** Something that a check found. */
 export interface Problem {
@@ -30,20 +32,48 @@ export interface CheckedPart {
   readonly schema: Schema | undefined
 }
 
+/** What a job is checked for, besides its wiring. */
+export interface CheckOptions {
+  /**
+   * What every sink must promise.
+   *
+   * @default 'at-least-once', which each does
+   */
+  readonly require?: Guarantee
+  /**
+   * Whether the job is going to be run with checkpoints: then each part must be one that can be resumed.
+   *
+   * @default false
+   */
+  readonly checkpoint?: boolean
+}
+
 /**
  * Walks the plan of a job from its sources to its ends, asking each part for its schema: reads
  * metadata, no data. Returns what is wrong, and where the schema is unknown because a foreign
  * RxJS operator hides it.
+ *
+ * @throws {OptionError} if an option is wrong
  */
-export async function check(job: Job): Promise<readonly Problem[]> {
-  return (await checkParts(flowsOf(job).map(({ flow }) => flow))).problems
+export async function check(job: Job, options: CheckOptions = {}): Promise<readonly Problem[]> {
+  return (
+    await checkParts(
+      flowsOf(job).map(({ flow }) => flow),
+      options,
+    )
+  ).problems
 }
 
 /** As {@link check}, with the schema of each part. */
-export async function checkParts(flows: readonly Flow<unknown>[]): Promise<{
+export async function checkParts(
+  flows: readonly Flow<unknown>[],
+  options: CheckOptions = {},
+): Promise<{
   readonly parts: readonly CheckedPart[]
   readonly problems: readonly Problem[]
 }> {
+  knownOptions('check', options, ['require', 'checkpoint'])
+  const required = oneOf('require', options.require ?? 'at-least-once', guarantees)
   const schemas = new Map<Flow<unknown>, Schema | undefined>()
   const problems: Problem[] = []
   for (const part of partsOf(flows)) {
@@ -59,6 +89,8 @@ export async function checkParts(flows: readonly Flow<unknown>[]): Promise<{
     }
   }
   problems.push(...sameTargets(flows))
+  problems.push(...weakerSinks(flows, required))
+  if (options.checkpoint) problems.push(...unresumable(flows))
   for (const flow of flows) if (!writes(flow)) problems.push(drained(flow))
   return { parts: [...schemas].map(([part, schema]) => ({ part, schema })), problems }
 }

@@ -1,8 +1,11 @@
-import { type CheckedPart, checkParts, type Problem } from './check.ts'
+import type { Schema } from 'apache-arrow'
+import { type CheckedPart, type CheckOptions, checkParts, type Problem } from './check.ts'
 import type { Flow, Guarantee } from '../flow/flow.ts'
 import { isHeavy } from '../batch/schema.ts'
+import { guarantees } from './guarantee.ts'
 import { memoryBudget, sharedMemory, threadsWithin } from './memory.ts'
 import { flowsOf, type Job } from './plan.ts'
+import { type SpilledRow, spilledRow } from './spilled-row.ts'
 
 /** A column of a plan's schema. */
 export interface PlannedColumn {
@@ -36,6 +39,8 @@ export interface PlanNode {
   readonly holds?: string
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
+  /** What a row takes on disk, of a blocking operator whose columns are known. */
+  readonly spill?: SpilledRow
 }
 
 /** A job as it would run. */
@@ -58,10 +63,8 @@ export interface Plan {
   readonly problems: readonly Problem[]
 }
 
-const weakestFirst: readonly Guarantee[] = ['at-least-once', 'idempotent', 'exactly-once']
-
 /** Options of {@link explain}. */
-export interface ExplainOptions {
+export interface ExplainOptions extends CheckOptions {
   /** See {@link RunSettings}. */
   readonly memory?: number | string
 }
@@ -69,20 +72,28 @@ export interface ExplainOptions {
 /**
  * Returns the plan of a job: its parts with settings, schema, memory bound and delivery. Reads metadata, no data.
  *
- * @throws {OptionError} if `memory` is no size, or too small for the plan
+ * @throws {OptionError} if an option is wrong, or `memory` too small for the plan
  */
 export async function explain(job: Job, options: ExplainOptions = {}): Promise<Plan> {
+  const { memory: most, ...checked } = options
   const flows = flowsOf(job)
-  const budget = memoryBudget(options.memory)
+  const budget = memoryBudget(most)
   const memory = sharedMemory(
     flows.map(({ flow }) => flow),
     budget,
   )
   const threads = budget === undefined ? undefined : threadsWithin(budget)
-  const { parts, problems } = await checkParts(flows.map(({ flow }) => flow))
+  const { parts, problems } = await checkParts(
+    flows.map(({ flow }) => flow),
+    checked,
+  )
   const ids = new Map(parts.map(({ part }, i) => [part, i + 1]))
-  const nodes = parts.map((part) => nodeOf(part, ids, memory.windows.get(part.part)))
-  const guarantee = weakestFirst.find((g) => nodes.some((node) => node.guarantee === g))
+  const schemas = new Map(parts.map(({ part, schema }) => [part, schema]))
+  const nodes = parts.map((part) => ({
+    ...nodeOf(part, ids, memory.windows.get(part.part)),
+    ...spillOf(part, schemas),
+  }))
+  const guarantee = guarantees.find((g) => nodes.some((node) => node.guarantee === g))
   return {
     flows: flows.map(({ name, flow }) => ({ name, end: ids.get(flow) ?? 0 })),
     parts: nodes,
@@ -118,4 +129,13 @@ function nodeOf(
     ...(holds !== undefined && { holds }),
     ...(guarantee && { guarantee }),
   }
+}
+
+function spillOf(
+  { part, schema }: CheckedPart,
+  schemas: ReadonlyMap<Flow<unknown>, Schema | undefined>,
+): Pick<PlanNode, 'spill'> {
+  const { settings = {}, inputs: [input] = [] } = part.info
+  const spill = spilledRow(settings['spill'], schema, input && schemas.get(input))
+  return spill ? { spill } : {}
 }

@@ -59,6 +59,13 @@ export interface RunOptions extends RunSettings {
    * @default counted by the sources that can tell, while the run goes on, if there is `onProgress`
    */
   readonly total?: number
+  /**
+   * Longest time that the run may take. Then one that ends by itself fails; with checkpoints after a last
+   * one, from which it can be resumed, without it publishes nothing. One that does not end by itself is drained.
+   *
+   * @default none
+   */
+  readonly timeoutMs?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
   /** Tells the user something, in one line. */
@@ -69,18 +76,8 @@ export interface RunOptions extends RunSettings {
 const longestMs = 2 ** 31 - 1
 
 const optionNames = [
-  ...[
-    'seed',
-    'threads',
-    'memory',
-    'spillDir',
-    'disk',
-    'signal',
-    'drain',
-    'rejects',
-    'maxRejectRatio',
-  ],
-  ...['onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
+  ...['seed', 'threads', 'memory', 'spillDir', 'disk', 'signal', 'drain', 'rejects'],
+  ...['maxRejectRatio', 'onProgress', 'progressMs', 'total', 'checkpoint', 'onNote', 'timeoutMs'],
 ]
 
 /** Throws an {@link OptionError} if an option is unknown or wrong. */
@@ -92,6 +89,7 @@ export function checkOptions(options: RunOptions): void {
   if (total !== undefined) wholeNumber('total', total)
   numberBetween('maxRejectRatio', options.maxRejectRatio ?? 0.5, 0, 1)
   positiveInteger('progressMs', options.progressMs ?? 200)
+  if (options.timeoutMs !== undefined) numberBetween('timeoutMs', options.timeoutMs, 1, longestMs)
   if (!checkpoint) return
   knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
   nonEmptyString('folder', checkpoint.folder)

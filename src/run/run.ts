@@ -14,6 +14,7 @@ import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
 import { sameTargets } from './check.ts'
 import { type OperatorSummary, Tally } from './tally.ts'
+import { withTimeout } from './with-timeout.ts'
 
 export type { Progress, RunOptions } from './run-options.ts'
 
@@ -49,6 +50,7 @@ export interface RunSummary {
  *
  * @throws {OptionError} at the call, if the job holds no flow, an option is wrong, or `memory` is too small; if the
  *   checkpoint's folder holds an unfinished run and `resume` is not given, or one of another plan
+ * @throws {RunTimeoutError} if it takes longer than `timeoutMs`
  * @throws {RejectLimitError} if more rows are rejects than `maxRejectRatio` allows
  * @example
  * await run(fromFiles('photos').pipe(decode(), toParquet('items.parquet')))
@@ -64,7 +66,10 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
   try {
     const done = checkpointer?.from?.status === 'published' && checkpointer.from.summary
     if (done) return done as RunSummary
-    return await running(flows, { ...options, ...threads }, { checkpointer, windows })
+    const bounded = flows.every(({ flow }) => flow.bounded)
+    return await withTimeout({ ...options, ...threads }, bounded, (timed) =>
+      running(flows, timed, { checkpointer, windows }),
+    )
   } catch (error) {
     if (checkpointer) keepResumePoint(error, checkpointer.summary(false))
     throw error

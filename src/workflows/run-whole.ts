@@ -14,7 +14,7 @@ import type { WorkflowContext, WorkflowOptions } from './workflow.ts'
  */
 export async function runWhole(
   job: Job,
-  { seed, threads, memory, checkpoint }: WorkflowOptions,
+  { seed, threads, memory, checkpoint, timeoutMs }: WorkflowOptions,
   { signal, drain, onProgress, note }: WorkflowContext,
   rejects?: OperatorFunction<RecordBatch, WriteSummary>,
 ): Promise<RunSummary> {
@@ -22,6 +22,7 @@ export async function runWhole(
     ...{ seed, signal, onProgress, onNote: note },
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memory }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     ...(checkpoint && { checkpoint, drain }),
     ...(rejects && { rejects }),
   })

@@ -28,6 +28,8 @@ export interface WorkflowOptions {
   readonly threads?: number
   /** Most bytes in the windows of all parts together. */
   readonly memory?: number
+  /** Longest time that the run may take; see `RunOptions`. */
+  readonly timeoutMs?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
 }

@@ -8,6 +8,7 @@ import {
   RejectLimitError,
   SchemaError,
 } from '../../../src/errors.ts'
+import { keepResumePoint } from '../../../src/run/resume-point.ts'
 
 const url = 'photos'
 const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
@@ -67,6 +68,17 @@ describe('failureOf', () => {
     ],
   ])('reports %s', (_name, error, exitCode, message) => {
     expect(failureOf(error)).toEqual({ message: `error: ${message}`, exitCode })
+  })
+
+  it('adds the command that resumes the run, to an error and to an interruption', () => {
+    const error = new Error('oops')
+    const stopped = new InterruptedError('stopped', 143)
+    for (const failed of [error, stopped])
+      keepResumePoint(failed, { run: 'r', number: 3, complete: false })
+    expect(failureOf(error).message).toMatch(
+      /^error: oops\nAfter mending it, go on with: .* --resume/,
+    )
+    expect(failureOf(stopped).message).toMatch(/^stopped\nGo on with: .* --resume/)
   })
 
   it('reports an interruption without calling it an error', () => {

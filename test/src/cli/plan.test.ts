@@ -65,3 +65,27 @@ describe('millrace check', () => {
     })
   })
 })
+
+describe('--require and --checkpoint', () => {
+  it('refuse what cannot keep the promise, in run and check alike', async () => {
+    const kept = `${parts}
+import { map } from 'rxjs'
+export default rows(1).pipe(map((batch) => batch), out())`
+    const folder = folderOf({ 'p.ts': kept })
+    const weak = /Expected sinks that promise exactly-once, got out, which promises at-least-once/
+    const foreign = /Expected parts that can be resumed, got an RxJS operator after rows/
+    const checked = await millrace(['check', 'p.ts', '--require', 'exactly-once', '--checkpoint'], {
+      cwd: folder,
+    })
+    expect(checked.code).toBe(2)
+    expect(checked.stdout).toMatch(weak)
+    expect(checked.stdout).toMatch(foreign)
+    const ran = await millrace(
+      ['run', 'p.ts', '--require', 'exactly-once', '--checkpoint', 'kept'],
+      { cwd: folder },
+    )
+    expect([ran.code, ran.stdout]).toEqual([2, ''])
+    expect(ran.stderr).toMatch(weak)
+    expect(ran.stderr).toMatch(foreign)
+  })
+})

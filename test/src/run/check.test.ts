@@ -2,7 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { map } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { textColumn } from '../../../src/batch/batch.ts'
-import { check, type Problem } from '../../../src/run/check.ts'
+import { check, type CheckOptions, type Problem } from '../../../src/run/check.ts'
 import { ConnectorError } from '../../../src/errors.ts'
 import { flowOf } from '../../../src/flow/flow.ts'
 import { operate } from '../../../src/flow/operate.ts'
@@ -136,5 +136,37 @@ describe('check', () => {
     )
     expect(await check([shared.pipe(out() as never), shared.pipe(out() as never)])).toEqual([])
     expect(asked).toBe(1)
+  })
+})
+
+describe('check with options', () => {
+  const job = () => letters('a', 4).pipe(out())
+
+  it.each([
+    ['exactly-once', 'write to files, for instance with toParquet(path) or toJsonl(path)'],
+    ['idempotent', 'write to files, or with a sink that gives each row a key and replaces by it'],
+  ] as const)('names the sinks that promise less than %s', async (require, way) => {
+    expect(await check(job(), { require })).toEqual([
+      {
+        ...{ level: 'error', operator: 'to-kept', code: 'OPTION' },
+        message: `Expected sinks that promise ${require}, got to-kept, which promises at-least-once: ${way}`,
+      },
+    ])
+  })
+
+  it('lets pass what promises enough', async () => {
+    expect(await check(job(), { require: 'at-least-once' })).toEqual([])
+  })
+
+  it('names what cannot be resumed, if the job is to keep checkpoints', async () => {
+    const foreign = letters('a', 4).pipe(map((batch) => batch))
+    const found = await check(foreign, { checkpoint: true })
+    expect(found.filter(({ level }) => level === 'error')).toMatchObject([{ operator: 'rxjs' }])
+    expect(await check(job(), { checkpoint: true })).toEqual([])
+  })
+
+  it('refuses a promise that there is not', async () => {
+    const wrong = { require: 'once' } as unknown as CheckOptions
+    await expect(check(job(), wrong)).rejects.toThrow('Expected option `require` to be one of')
   })
 })
