@@ -18,6 +18,7 @@ import {
 } from '../src/pictures/picture-files.ts'
 import { type OnError, onErrorChoices } from '../src/tasks/row-tasks.ts'
 import { Skipped, source } from '../src/flow/source.ts'
+import type { Selection } from '../src/run/selection.ts'
 
 /** Options of {@link fromFiles}. */
 export interface FromFilesOptions {
@@ -106,7 +107,7 @@ export function fromFiles(
       const { columns } = context
       const wanted = !columns || columns.has('image')
       const bytes = Math.ceil(memoryOf(flow, context) / windowBatches)
-      yield* batches({ plan, roots, wanted, batchBytes: bytes }, from)
+      yield* batches({ plan, roots, wanted, batchBytes: bytes, only: context.run?.only }, from)
     },
     count: (signal) => countFiles(plan, signal),
     memoryBytes: batchBytes === undefined ? windowRange : windowBatches * batchBytes,
@@ -156,10 +157,12 @@ interface Reading {
   readonly wanted: boolean
   /** Most bytes of a batch. */
   readonly batchBytes: number
+  /** The files that are read; undefined for all. */
+  readonly only: Selection | undefined
 }
 
 async function* batches(
-  { plan, roots, wanted, batchBytes }: Reading,
+  { plan, roots, wanted, batchBytes, only }: Reading,
   from: Position | undefined,
 ): AsyncGenerator<readonly [Skipped<RecordBatch>, Position]> {
   let items: Item[] = []
@@ -180,7 +183,8 @@ async function* batches(
     return here
   }
 
-  for await (const file of loaded(filesIn(roots, from), { plan, wanted, aheadBytes: batchBytes })) {
+  const loading = { plan, wanted, only, aheadBytes: batchBytes }
+  for await (const file of loaded(filesIn(roots, from), loading)) {
     const more = file.kind === 'item' ? (file.item.image?.length ?? 0) : 0
     const full = items.length === plan.batchRows || bytes + more > batchBytes
     if (last && items.length > 0 && (full || file.kind === 'fault')) yield [upToHere(), last]
@@ -196,7 +200,7 @@ async function* batches(
     } else skipped++
   }
   if (last && (items.length > 0 || skipped > 0)) yield [upToHere(), last]
-  if (rows === 0 && !from) throw noPicture(plan, ignored)
+  if (rows === 0 && !from && !only) throw noPicture(plan, ignored)
 }
 
 function rejectOf({ id, code, message }: { id: string; code: string; message: string }): Reject {

@@ -1,7 +1,8 @@
 import type { DataType, RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { columnsOf, select } from '../src/batch/batch.ts'
-import { ConnectorError } from '../src/errors.ts'
+import { openFile } from '../src/bytes.ts'
+import { ConnectorError, DataError } from '../src/errors.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import { flowOf } from '../src/flow/flow.ts'
 import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
@@ -20,6 +21,8 @@ export interface ToJsonlOptions {
 }
 
 const name = 'toJsonl'
+
+const newline = Buffer.from('\n')
 
 /** Characters that are written at once. */
 const chunkLength = 1_048_576
@@ -52,7 +55,7 @@ export function toJsonl(
     const input = flowOf(source)
     const written =
       path === '-'
-        ? { name, guarantee: 'at-least-once' as const, open: () => toStdout(columns) }
+        ? { name, guarantee: 'at-least-once' as const, adds: true, open: () => toStdout(columns) }
         : fileSink(jsonlFormat(columns), { path, parts: !input.bounded })
     return sink<FileSinkState<number>>({
       ...written,
@@ -80,6 +83,18 @@ function jsonlFormat(columns: readonly string[] | undefined): FileFormat<number>
         save: () => Promise.resolve(counted.rows),
         finish: () => Promise.resolve(),
         close: () => Promise.resolve(),
+      }
+    },
+    async reopen(path) {
+      const file = await openFile(path)
+      const { signal } = new AbortController()
+      try {
+        const bytes = await file.size()
+        const last = bytes > 0 ? await file.read(bytes - 1, 1, signal) : newline
+        if (last[0] === newline[0]) return { bytes, state: 0, rows: 0 }
+        throw new DataError(`Expected ${path} to end with a whole line`, { url: path })
+      } finally {
+        await file.close()
       }
     },
   }

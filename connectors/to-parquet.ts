@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
+import { openFile } from '../src/bytes.ts'
 import { SchemaError } from '../src/errors.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
@@ -15,11 +16,13 @@ import {
   trueOrFalse,
 } from '../src/options.ts'
 import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
+import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import {
   type ParquetLayout,
   type ParquetState,
   ParquetWriter,
 } from '../src/parquet/parquet-writer.ts'
+import { encodeStruct } from '../src/parquet/thrift-codec.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type WriteSummary } from '../src/flow/sink.ts'
 
@@ -155,6 +158,16 @@ function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetS
         save: () => writer.save(),
         finish: () => writer.finish(emptySchema),
         close: () => writer.close(),
+      }
+    },
+    async reopen(path) {
+      const bytes = await openFile(path)
+      try {
+        const { footer, dataEnd } = await ParquetFile.open(bytes, new AbortController().signal)
+        const state = { footer: encodeStruct(footer.struct), waiting: undefined }
+        return { bytes: dataEnd, state, rows: footer.numRows }
+      } finally {
+        await bytes.close()
       }
     },
   }

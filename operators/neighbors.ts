@@ -167,6 +167,7 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
   const { index = 'hnsw', save } = options
   return operate<RecordBatch, RecordBatch>({
     name: 'neighbors',
+    learns: true,
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
     start: ({ run, signal }, { key }) =>

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, CommandSpec>> = {
   fit: { summary: 'fit models to a dataset', load: () => import('./fit.ts') },
   score: { summary: 'score items by fitted models', load: () => import('./score.ts') },
   run: { summary: 'run a pipeline', load: () => import('./run.ts') },
+  replay: { summary: 'do rejects again', load: () => import('./replay.ts') },
   check: { summary: 'check the wiring of a pipeline', load: () => import('./check.ts') },
   explain: { summary: 'show the plan of a pipeline', load: () => import('./explain.ts') },
   list: { summary: 'list the operators and connectors', load: () => import('./list.ts') },

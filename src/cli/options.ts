@@ -29,7 +29,7 @@ export function ratioOf(text: string): number {
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 
 /** A timer of Node takes at most so many milliseconds. */
-const longestMs = 2 ** 31 - 1
+export const longestMs = 2 ** 31 - 1
 
 /** A time given as an option, in milliseconds: `500ms`, `30s`, `5m`, `2h`. */
 export function timeOf(text: string): number {

@@ -10,12 +10,13 @@ export interface Typed {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** The command as it was typed, with `--resume`, quoted for a shell. */
+/** The command as it was typed, with `--resume` (a replay goes on in any case), quoted for a shell. */
 export function resumeCommand({ argv, cwd, env }: Typed = typed()): string {
   const [, script = 'millrace', ...args] = argv
   // Behind `--` everything is for the pipeline.
   const end = args.includes('--') ? args.indexOf('--') : args.length
-  if (!args.slice(0, end).includes('--resume')) args.splice(end, 0, '--resume')
+  const replays = args.find((arg) => !arg.startsWith('-')) === 'replay'
+  if (!replays && !args.slice(0, end).includes('--resume')) args.splice(end, 0, '--resume')
   return [...programOf(script, cwd, env), ...args].map(quoted).join(' ')
 }
 

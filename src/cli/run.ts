@@ -46,6 +46,7 @@ export function configure(command: Command): void {
 async function runPipeline(file: string, args: readonly string[], options: Options): Promise<void> {
   const { loadPipeline } = await import('./pipeline.ts')
   const { toParquet } = await import('../../connectors/to-parquet.ts')
+  const { madeByText } = await import('../workflows/rejects.ts')
   const checkpoint = checkpointOf(options)
   const job = await loadPipeline(file, args)
   const { require } = options
@@ -55,6 +56,7 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
   const { seed, threads, memory, spillDir, maxRejectRatio, rejects, timeout } = options
+  const command = madeByText({ command: 'run', options: { pipeline: file, args, seed } })
   await underSignals({ bounded, checkpoints }, async (signals) => {
     const ran = await run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },
@@ -63,7 +65,7 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
       ...(threads !== undefined && { threads }),
       ...(memory !== undefined && { memory }),
       ...(spillDir !== undefined && { spillDir }),
-      ...(rejects !== undefined && { rejects: toParquet(rejects) }),
+      ...(rejects !== undefined && { rejects: toParquet(rejects), command }),
     }).finally(view.close)
     const summary = bounded ? wholeRun(ran) : ran
     if (options.json) printJson(summary)

@@ -37,11 +37,14 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
   command
     .option('--models <dir>', 'folder of fitted models, as fit and report write it (required)')
     .option('--out <file>', 'Parquet file to write (required)')
+    .option('--rejects <file>', 'Parquet file to write the rejects to')
   addSourceOptions(command).action(async (sources: string[]) => {
     const shared = await sharedOptions(command, sources)
     const models = requiredOption(command, 'models', '--models DIR')
     const out = requiredOption(command, 'out', '--out FILE')
-    await runWorkflow(command, load, { ...shared, models, out })
+    const { rejects } = command.opts<Pick<ScoreOptions, 'rejects'>>()
+    const given = { ...shared, models, out, ...(rejects !== undefined && { rejects }) }
+    await runWorkflow(command, load, given)
   })
 }
 

@@ -11,6 +11,8 @@ export interface Context {
   readonly columns?: ReadonlySet<string>
   /** The run this belongs to; a flow that is read by itself has none. */
   readonly run?: Run
+  /** Whether sinks add to what is there, in place of writing anew. */
+  readonly adding?: boolean
   /** Which of several readings of one part this is: the name of the job's flow, of a branch, of a table. */
   readonly lane?: string
 }

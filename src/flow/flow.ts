@@ -48,6 +48,18 @@ export interface FlowInfo {
   /** What a sink writes that nothing else may write at the same time: the whole path of a file or folder. */
   readonly target?: string
   /**
+   * Whether a sink can add to what is there, for rows that are done again.
+   *
+   * @default false
+   */
+  readonly adds?: boolean
+  /**
+   * Whether what it says of a row depends on the others of the run: it learns, or looks for neighbours among them.
+   *
+   * @default false
+   */
+  readonly learns?: boolean
+  /**
    * Whether a run can go on from a checkpoint with it: a source that does not know its position cannot.
    *
    * @default true

@@ -67,6 +67,8 @@ export interface OperateSpec<T, R> {
   /** See {@link FlowInfo}. */
   readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
+  readonly learns?: boolean
+  /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -89,7 +91,7 @@ export function operate<T, R>(
     typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
   nonEmptyString('name', spec.name)
   positiveInteger('concurrency', spec.concurrency ?? 1)
-  const { name, schema, memoryBytes, settings } = spec
+  const { name, schema, memoryBytes, learns, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
@@ -102,6 +104,7 @@ export function operate<T, R>(
         reads: spec.reads ?? [],
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
         ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(learns !== undefined && { learns }),
         ...(settings && { settings }),
       },
     )

@@ -64,6 +64,8 @@ export interface SinkSpec<S> {
   readonly columns?: readonly string[]
   /** See {@link FlowInfo}. */
   readonly target?: string
+  /** See {@link FlowInfo}. */
+  readonly adds?: boolean
   /** The schema that is written, from the input without the heavy columns left out; throws {@link SchemaError} when the input lacks something. */
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** See {@link FlowInfo}. */
@@ -82,7 +84,7 @@ export interface SinkSpec<S> {
  * - An error or an early end aborts the writer, and no receipt comes.
  */
 export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBatch, WriteSummary> {
-  const { name, guarantee, target, memoryBytes, settings } = spec
+  const { name, guarantee, target, adds, memoryBytes, settings } = spec
   const columns = new Set(spec.columns)
 
   return (input) => {
@@ -100,6 +102,7 @@ export function sink<S = unknown>(spec: SinkSpec<S>): OperatorFunction<RecordBat
           return spec.schema ? spec.schema(carried) : carried
         },
         ...(target !== undefined && { target }),
+        ...(adds !== undefined && { adds }),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(settings && { settings }),
       },

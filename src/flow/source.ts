@@ -58,6 +58,7 @@ export interface SourceSpec<T, P> {
  *   it ends, with the position as the source's state. Behind the last one of a run nothing follows.
  * - Drain: ends before the next value.
  * - Resume: starts after the position that the checkpoint has for it.
+ * - Replay: rows that the run does not do again are left out, and not counted.
  * - Columns: heavy ones that nobody wants are dropped, if `read` still carries them.
  * - Memory: one value, asked for when the one before has been taken.
  */
@@ -68,11 +69,14 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
       const slot = slotOf(flow, name, context)
       if (slot.over) return
       for await (const value of withBarriers(read, slot, context)) {
-        if (value instanceof Skipped) {
+        const only = context.run?.only
+        if (value instanceof Skipped && !only) {
           slot.counts.rowsIn += value.rows
           slot.counts.dropped += value.rows
         }
-        for (const given of value instanceof Skipped ? value.values : [value]) {
+        for (const all of value instanceof Skipped ? value.values : [value]) {
+          const given = only ? only.chosen(all) : all
+          if (given === undefined) continue
           count(given, slot.counts)
           yield given instanceof RecordBatch
             ? (withoutHeavy(given, context.columns) as T & RecordBatch)

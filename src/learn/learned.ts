@@ -116,6 +116,7 @@ function online<M extends Model<unknown>>(
   const version = versionField(spec.into)
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
+    learns: true,
     settings: { ...spec.settings, mode: 'online', windowRows, warmupRows },
     schema: (input) =>
       schemaWith(input, [...spec.fields(inputField(spec, input), undefined), version]),

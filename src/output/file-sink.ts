@@ -33,6 +33,18 @@ export interface FileFormat<S> {
     from: S | undefined,
     context: Context,
   ) => Encoder<S> | Promise<Encoder<S>>
+  /** What it takes to add rows to the file at `path`; throws {@link DataError} if it is damaged. */
+  readonly reopen: (path: string) => Promise<Reopened<S>>
+}
+
+/** A file that rows are added to. */
+export interface Reopened<S> {
+  /** Bytes of it that stay. */
+  readonly bytes: number
+  /** What an encoder goes on from, behind them. */
+  readonly state: S
+  /** Rows that the encoder counts from there. */
+  readonly rows: number
 }
 
 /** Where rows are written. */
@@ -46,7 +58,12 @@ export interface FileTarget {
 /** What a checkpoint keeps of a sink into files. */
 export interface FileSinkState<S> {
   /** The file that is being written. */
-  readonly open?: { readonly file: OutputState; readonly encoder: S }
+  readonly open?: {
+    readonly file: OutputState
+    readonly encoder: S
+    /** Rows that it had before the run. */
+    readonly before: number
+  }
   /** Files that are whole, and have their names once this checkpoint is in place. */
   readonly whole: readonly OutputState[]
   /** What is in the files that are whole, these and the earlier ones. */
@@ -59,18 +76,20 @@ export interface FileSinkState<S> {
  * The part of a sink that is the same for all formats of files: how they are staged and published.
  *
  * - A single file grows under its temporary name, through all checkpoints, and is published when it is whole.
+ * - In a run that does some rows again (`only`), they go behind those of the file that is there; its bytes are copied.
  * - A folder of parts gets one at each checkpoint, `part-<run>-000001.parquet`, and one for what follows the last.
  *   Runs add to what is there. Without checkpoints there is one part, at the end.
  */
 export function fileSink<S>(
   format: FileFormat<S>,
   target: FileTarget,
-): Pick<SinkSpec<FileSinkState<S>>, 'name' | 'guarantee' | 'target' | 'open' | 'publish'> {
+): Pick<SinkSpec<FileSinkState<S>>, 'name' | 'guarantee' | 'target' | 'adds' | 'open' | 'publish'> {
   const { path, parts } = target
   return {
     name: format.name,
     guarantee: 'exactly-once',
     target: resolve(path),
+    adds: true,
     open: (context, from) => FileWriter.open(format, target, context, from),
     async publish({ whole }, { run }) {
       const disk = run?.disk ?? nodeDisk
@@ -90,6 +109,8 @@ interface Place {
 interface Current<S> {
   readonly file: OutputFile
   readonly encoder: Encoder<S>
+  /** Rows that it had before the run. */
+  readonly before: number
 }
 
 class FileWriter<S> implements Writer<FileSinkState<S>> {
@@ -118,7 +139,10 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     const writer = new FileWriter(format, target, { id, disk, context })
     if (from) await writer.#restore(from)
     if (target.parts) await writer.#openFolder()
-    else if (!writer.#current) await writer.#start(target.path)
+    else if (!writer.#current) {
+      const there = context.adding && (await disk.stat(target.path))
+      await (there ? writer.#add(target.path) : writer.#start(target.path))
+    }
     return writer
   }
 
@@ -130,9 +154,9 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   async stage(): Promise<FileSinkState<S>> {
     if (!this.#current) return this.#state([])
     if (this.#target.parts) return this.#state([await this.#end(this.#current)])
-    const { file, encoder } = this.#current
+    const { file, encoder, before } = this.#current
     const saved = await encoder.save()
-    return { ...this.#state([]), open: { file: await file.stage(), encoder: saved } }
+    return { ...this.#state([]), open: { file: await file.stage(), encoder: saved, before } }
   }
 
   async finish(): Promise<Finished<FileSinkState<S>>> {
@@ -153,7 +177,9 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   async #restore({ open, written, part }: FileSinkState<S>): Promise<void> {
     this.#written = { ...written }
     this.#part = part
-    if (open) await this.#encode(await OutputFile.resume(open.file, this.#place.disk), open.encoder)
+    if (!open) return
+    const file = await OutputFile.resume(open.file, this.#place.disk)
+    await this.#encode(file, open.encoder, open.before)
   }
 
   /**
@@ -175,12 +201,23 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     return this.#encode(await OutputFile.create(path, this.#place), undefined)
   }
 
-  async #encode(file: OutputFile, from: S | undefined): Promise<Current<S>> {
+  /** Starts a file with what the one at `path` has. */
+  async #add(path: string): Promise<Current<S>> {
+    const file = await OutputFile.create(path, this.#place)
     try {
-      return (this.#current = {
-        file,
-        encoder: await this.#format.encode(file, from, this.#place.context),
-      })
+      const { bytes, state, rows } = await this.#format.reopen(path)
+      await file.copy(path, bytes)
+      return await this.#encode(file, state, rows)
+    } catch (error) {
+      await file.discard()
+      throw error
+    }
+  }
+
+  async #encode(file: OutputFile, from: S | undefined, before = 0): Promise<Current<S>> {
+    try {
+      const encoder = await this.#format.encode(file, from, this.#place.context)
+      return (this.#current = { file, encoder, before })
     } catch (error) {
       await (from === undefined ? file.discard() : file.close())
       throw error
@@ -188,7 +225,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   }
 
   /** Ends the file that is being written; it is whole and durable, and not published. */
-  async #end({ file, encoder }: Current<S>): Promise<OutputState> {
+  async #end({ file, encoder, before }: Current<S>): Promise<OutputState> {
     await encoder.finish()
     failPoint('file: assembled')
     await encoder.close()
@@ -197,7 +234,11 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     this.#current = undefined
     if (this.#target.parts) this.#part++
     const { rows, bytes, files } = this.#written
-    this.#written = { rows: rows + encoder.rows, bytes: bytes + state.bytes, files: files + 1 }
+    this.#written = {
+      rows: rows + encoder.rows - before,
+      bytes: bytes + state.bytes,
+      files: files + 1,
+    }
     return state
   }
 

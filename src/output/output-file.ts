@@ -14,6 +14,9 @@ export interface OutputState {
   readonly bytes: number
 }
 
+/** Bytes copied at a time. */
+const copyBytes = 2 ** 22
+
 /**
  * A file that is written under a hidden temporary name beside its final one, and renamed when it is whole.
  * Every error of the system is a {@link ConnectorError} with the final name.
@@ -108,6 +111,23 @@ export class OutputFile {
   async append(bytes: Uint8Array): Promise<void> {
     await writing(this.#path, () => this.#file.write(bytes, this.#bytes))
     this.#bytes += bytes.length
+  }
+
+  /** Writes the first `length` bytes of the file at `path` at the end. */
+  async copy(path: string, length: number): Promise<void> {
+    const from = await writing(path, () => this.#disk.open(path, 'read'))
+    try {
+      for (let at = 0; at < length;) {
+        const chunk = new Uint8Array(Math.min(copyBytes, length - at))
+        const read = await writing(path, () => from.read(chunk, at))
+        if (read < chunk.length)
+          throw unusable(path, `Expected ${path} not to change, got it shorter`)
+        await this.append(chunk)
+        at += read
+      }
+    } finally {
+      await from.close()
+    }
   }
 
   /** Makes durable what was written, and that the file is there, still under the temporary name. */

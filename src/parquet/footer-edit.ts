@@ -74,6 +74,15 @@ export function withRowGroups(
   return { type: 'struct', fields }
 }
 
+/** Whether two footers are of files with the same columns, in order and type. */
+export function sameColumns(a: Struct, b: Struct): boolean {
+  const [left, right] = [a, b].map((footer) => {
+    const schema = list(structs(footer, file.schema))
+    return Buffer.from(encodeStruct({ type: 'struct', fields: new Map([[file.schema, schema]]) }))
+  })
+  return left !== undefined && right !== undefined && left.equals(right)
+}
+
 function prunedSchema(elements: readonly Struct[], columns: ReadonlySet<string>): Struct[] {
   const kept: Struct[] = []
   let count = 0

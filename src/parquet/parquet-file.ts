@@ -39,12 +39,13 @@ export class ParquetFile {
   /** What the file says of itself. */
   readonly footer: Footer
   readonly #bytes: ByteSource
-  readonly #dataEnd: number
+  /** Where the footer begins. */
+  readonly dataEnd: number
 
   private constructor(bytes: ByteSource, footer: Footer, dataEnd: number) {
     this.#bytes = bytes
     this.footer = footer
-    this.#dataEnd = dataEnd
+    this.dataEnd = dataEnd
   }
 
   /**
@@ -131,10 +132,10 @@ export class ParquetFile {
     const file = this.#smallFile(columns, rowGroup)
     let at = magic.length
     for (const run of neighbours(chunks)) {
-      if (run.start < magic.length || run.end > this.#dataEnd)
+      if (run.start < magic.length || run.end > this.dataEnd)
         throw notParquet(
           this.#bytes.url,
-          `column ${run.column} lies at ${String(run.start)} to ${String(run.end)}, the data end at ${String(this.#dataEnd)}`,
+          `column ${run.column} lies at ${String(run.start)} to ${String(run.end)}, the data end at ${String(this.dataEnd)}`,
         )
       file.set(await this.#bytes.read(run.start, run.end - run.start, signal), at)
       at += run.end - run.start
@@ -151,7 +152,7 @@ export class ParquetFile {
       const footer = encodeFooter(footerOf(this.footer, columns, metadata, rowGroup))
       const chunks = rowGroup ? chunksOf(rowGroup, columns) : []
       const dataBytes = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
-      if (dataBytes > this.#dataEnd)
+      if (dataBytes > this.dataEnd)
         throw new RangeError('the column chunks are longer than the file')
       const file = new Uint8Array(magic.length + dataBytes + footer.length)
       file.set(magic)

@@ -7,9 +7,10 @@ import {
   tableFromIPC,
 } from 'apache-arrow'
 import { batchOf, columnsOf, concat, rowBytes } from '../batch/batch.ts'
+import { SchemaError } from '../errors.ts'
 import type { OutputFile } from '../output/output-file.ts'
 import { differentSchemas } from '../batch/schema.ts'
-import { encodeFooter, movedGroup, withRowGroups } from './footer-edit.ts'
+import { encodeFooter, movedGroup, sameColumns, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
 import { decodingBytes } from './limits.ts'
 import { ParquetThread } from './parquet-thread.ts'
@@ -175,6 +176,7 @@ export class ParquetWriter {
     const length = Buffer.from(bytes.buffer).readUInt32LE(bytes.length - 8)
     const footer = decodeFooter(bytes.subarray(bytes.length - 8 - length, bytes.length - 8))
     const written = (this.#written ??= { struct: footer.struct, rowGroups: [], rows: 0 })
+    if (!sameColumns(written.struct, footer.struct)) throw otherColumns(this.#file.path)
     for (const group of footer.rowGroups) {
       // Behind the pages lie indexes, whose offsets would be wrong here.
       const end = Math.max(...group.chunks.map((chunk) => chunk.end))
@@ -189,6 +191,11 @@ export class ParquetWriter {
 /** Texts are few and often the same: worth a dictionary, as what has one already. */
 function isRepeating(type: DataType): boolean {
   return DataType.isUtf8(type) || DataType.isLargeUtf8(type) || DataType.isDictionary(type)
+}
+
+function otherColumns(path: string): SchemaError {
+  const message = `Expected rows with the columns that ${path} has, in order and type, got others`
+  return new SchemaError(message, { column: '' })
 }
 
 function joined({ struct, rowGroups, rows }: Written): Struct {

@@ -4,6 +4,7 @@ import { batchOf } from '../batch/batch.ts'
 import { type FileRoot, type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
+import type { Selection } from '../run/selection.ts'
 import type { OnError } from '../tasks/row-tasks.ts'
 import { columnOf } from '../tasks/row-values.ts'
 import { heavy } from '../batch/schema.ts'
@@ -130,6 +131,8 @@ export interface LoadOptions {
   readonly plan: FilePlan
   /** Whether anybody wants what is in them. */
   readonly wanted: boolean
+  /** The rows to be done again, if the others are left out. */
+  readonly only?: Pick<Selection, 'has'> | undefined
   /** Bytes of files read ahead at most, beside the one that is asked for. */
   readonly aheadBytes: number
 }
@@ -172,13 +175,14 @@ async function sizeOf({ root, found }: Placed): Promise<number> {
 
 async function load(
   { root, found, position }: Placed,
-  { plan, wanted }: LoadOptions,
+  { plan, wanted, only }: LoadOptions,
 ): Promise<Loaded> {
   const path = idOf(root, found)
   const likely = isLikely(found, plan.extensions)
   if (likely === 'no') return { kind: 'ignored', position }
   const file = `${root.folder}/${found.path}`
   const id = plan.prefix + path
+  if (only && !only.has(id)) return { kind: 'ignored', position }
   try {
     if (found.kind !== 'file') throw found.cause
     const content = await contentOf(file, { all: wanted, sniff: likely === 'unknown' })

@@ -79,7 +79,8 @@ function startEnds(
   const { signal } = stop
   const shared: Context = { signal, columns: new Set(), run: state }
   const flowEnds = named.map(async ({ name, flow }, end) => {
-    const context = named.length === 1 ? shared : { ...shared, lane: name }
+    const own = { ...shared, adding: state.only !== undefined }
+    const context = named.length === 1 ? own : { ...own, lane: name }
     const summaries = await readEnd(flow, context, {
       rejects: (message) => rejects.take(message, end),
       async barrier(barrier) {
@@ -119,9 +120,14 @@ function startEnds(
       stop.abort(error)
     })
   }
-  void Promise.allSettled(flowEnds).then(() => {
-    rejects.close()
-  })
+  void Promise.all(flowEnds)
+    .then(() => (signal.aborted ? undefined : rejects.takeMissing()))
+    .catch((error: unknown) => {
+      stop.abort(error)
+    })
+    .finally(() => {
+      rejects.close()
+    })
   return ends
 }
 

@@ -15,6 +15,9 @@ export const rejectSchema = new Schema([
   new Field('attempt', new Int32(), true),
 ])
 
+/** Key of the schema's metadata that says which command made the rejects. */
+export const commandKey = 'millrace.replay'
+
 /** Lane of the rejects and their sink; no flow of a job can have that name. */
 export const rejectLane = '(rejects)'
 
@@ -31,6 +34,8 @@ export interface RejectLogOptions {
   readonly ordered: boolean
   /** See `RunOptions`. */
   readonly maxRatio: number
+  /** See `RunOptions`. */
+  readonly command?: string | undefined
   /** Rows read so far. */
   readonly rowsRead: () => number
 }
@@ -38,6 +43,8 @@ export interface RejectLogOptions {
 /** What a checkpoint has of a lane. */
 interface LaneState extends RejectMark {
   readonly read: number
+  /** Ids of the rows to be done again that have not come. */
+  readonly missing?: readonly string[]
 }
 
 /** The rejects of one flow. */
@@ -76,6 +83,7 @@ export class RejectLog {
     this.#lanes = options.flows.map((name, i) => {
       const key = `${rejectLane}@${name}`
       const saved = run.restored(key)?.state as LaneState | undefined
+      if (saved?.missing) run.only?.restore(saved.missing)
       async function path(): Promise<string> {
         return join(await run.folder(), `rejects-${String(i + 1)}.jsonl`)
       }
@@ -98,9 +106,28 @@ export class RejectLog {
   async take(rejects: Rejects, flow: number): Promise<void> {
     if (this.#seen.has(rejects)) return
     this.#seen.add(rejects)
-    this.#count += rejects.rows.length
-    this.#refuseTooMany(rejects)
-    await this.#lanes[flow]?.file.append(rejects.rows)
+    await this.#append(rejects.rows, flow)
+  }
+
+  /** Takes the rows that were to be done again and have not come, as rejects of the first flow. */
+  async takeMissing(): Promise<void> {
+    const missing = this.#run.only?.missing ?? []
+    const message = 'Expected the row in the sources again, got none with its id'
+    const rows = missing.map((id) => ({ id, operator: 'replay', code: 'MISSING', message }))
+    if (rows.length === 0) return
+    await this.#append(
+      rows.map((row) => ({ ...row, attempt: 1 })),
+      0,
+    )
+    this.#run.only?.restore([])
+  }
+
+  async #append(given: readonly Reject[], flow: number): Promise<void> {
+    const { only } = this.#run
+    const rows = only ? given.map((reject) => only.counted(reject)) : given
+    this.#count += rows.length
+    if (!only) this.#refuseTooMany(rows)
+    await this.#lanes[flow]?.file.append(rows)
     this.#arrived.resolve()
   }
 
@@ -108,7 +135,7 @@ export class RejectLog {
   async save(states: Map<string, Saved>, flow: number): Promise<void> {
     const lane = this.#lanes[flow]
     if (!lane || states.has(lane.key)) return
-    const state = stateOf(lane)
+    const state = stateOf(lane, this.#run.only?.missing)
     await lane.file.sync()
     states.set(lane.key, state)
   }
@@ -136,7 +163,7 @@ export class RejectLog {
     for (const { file } of this.#lanes) await file.close()
   }
 
-  #refuseTooMany({ rows }: Rejects): void {
+  #refuseTooMany(rows: readonly Reject[]): void {
     const { maxRatio } = this.#options
     const read = this.#options.rowsRead()
     if (read < fewRows || this.#count <= maxRatio * read) return
@@ -156,18 +183,32 @@ export class RejectLog {
     return mark?.bytes ?? read
   }
 
+  #batch(rows: readonly Reject[]): RecordBatch {
+    const texts = (['id', 'operator', 'code', 'message'] as const).map((name) =>
+      textColumn(
+        name,
+        rows.map((row) => row[name]),
+      ),
+    )
+    const attempts = int32Column(
+      'attempt',
+      rows.map((row) => row.attempt),
+    )
+    return batchOf([...texts, attempts], schemaOf(this.#options.command))
+  }
+
   async *#batches(signal: AbortSignal): AsyncGenerator<RecordBatch | Control> {
     signal.addEventListener('abort', () => {
       this.#arrived.resolve()
     })
-    yield rejectBatch([])
+    yield this.#batch([])
     while (!signal.aborted) {
       this.#arrived = new Deferred()
       const closed = this.#closed
       const barrier = this.#passing
       for (const lane of this.#lanes) {
         const to = this.#readable(lane)
-        for await (const rows of lane.file.read(lane.read, to)) yield rejectBatch(rows)
+        for await (const rows of lane.file.read(lane.read, to)) yield this.#batch(rows)
         lane.read = to
       }
       if (barrier) {
@@ -180,21 +221,27 @@ export class RejectLog {
   }
 }
 
+/** {@link rejectSchema}, with the command that made the rejects if that is known. */
+function schemaOf(command: string | undefined): Schema {
+  if (command === undefined) return rejectSchema
+  return new Schema(rejectSchema.fields, new Map([[commandKey, command]]))
+}
+
 /** The rejects as a part of the plan, in front of their sink. */
 export function rejectFlow(
-  { ordered }: Pick<RejectLogOptions, 'ordered'>,
+  { ordered, command }: Pick<RejectLogOptions, 'ordered' | 'command'>,
   pull: Pull<RecordBatch> = () => flowOf<RecordBatch>([]),
 ): Flow<RecordBatch> {
   return new Flow(pull, {
     name: 'rejects',
     role: 'source',
     bounded: ordered,
-    schema: () => rejectSchema,
+    schema: () => schemaOf(command),
   })
 }
 
-function stateOf({ file, read }: Lane): Saved {
-  const state: LaneState = { ...file.end, read }
+function stateOf({ file, read }: Lane, missing: readonly string[] | undefined): Saved {
+  const state: LaneState = { ...file.end, read, ...(missing && { missing }) }
   return { counts: noCounts, ended: false, state }
 }
 
@@ -202,18 +249,4 @@ function stateOf({ file, read }: Lane): Saved {
 function noteRead(barrier: Barrier, { key, read }: Lane): void {
   const saved = barrier.states.get(key)
   if (saved) barrier.states.set(key, { ...saved, state: { ...(saved.state as LaneState), read } })
-}
-
-function rejectBatch(rows: readonly Reject[]): RecordBatch {
-  const texts = (['id', 'operator', 'code', 'message'] as const).map((name) =>
-    textColumn(
-      name,
-      rows.map((row) => row[name]),
-    ),
-  )
-  const attempts = int32Column(
-    'attempt',
-    rows.map((row) => row.attempt),
-  )
-  return batchOf([...texts, attempts], rejectSchema)
 }

@@ -40,6 +40,12 @@ export interface RunOptions extends RunSettings {
    */
   readonly rejects?: OperatorFunction<RecordBatch, WriteSummary>
   /**
+   * The command that made the run, as JSON, for `millrace replay`: kept in the metadata of the rejects.
+   *
+   * @default none
+   */
+  readonly command?: string
+  /**
    * Most rejects per row read, from 0 to 1. Counts from the 100th row on.
    *
    * @default 0.5
@@ -76,8 +82,9 @@ export interface RunOptions extends RunSettings {
 const longestMs = 2 ** 31 - 1
 
 const optionNames = [
-  ...['seed', 'threads', 'memory', 'spillDir', 'disk', 'signal', 'drain', 'rejects'],
-  ...['maxRejectRatio', 'onProgress', 'progressMs', 'total', 'checkpoint', 'onNote', 'timeoutMs'],
+  ...['seed', 'threads', 'memory', 'spillDir', 'only', 'disk', 'signal', 'drain', 'rejects'],
+  ...['maxRejectRatio', 'command', 'onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
+  'timeoutMs',
 ]
 
 /** Throws an {@link OptionError} if an option is unknown or wrong. */

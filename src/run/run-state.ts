@@ -7,6 +7,7 @@ import type { Barrier } from '../flow/control.ts'
 import { type MemoryHolder, memoryRange } from '../flow/memory.ts'
 import type { Saved } from '../flow/saved.ts'
 import { Slot } from '../flow/slot.ts'
+import { Selection } from './selection.ts'
 
 export type { Counts } from '../flow/saved.ts'
 
@@ -37,6 +38,13 @@ export interface RunSettings {
    * @default each part has its own default
    */
   readonly memory?: number | string
+  /**
+   * Does some rows again, by their ids, with how often each has been tried: sources leave out the
+   * others, sinks into files add to what is there, and an id that does not come is a reject, `MISSING`.
+   *
+   * @default all rows, into new files
+   */
+  readonly only?: ReadonlyMap<string, number>
   /**
    * The file system that outputs, rejects and checkpoints are written to.
    *
@@ -91,6 +99,8 @@ export class Run {
   /** By the name that each will have. */
   readonly folders = new Map<string, FolderMove>()
   readonly publications: Publication[] = []
+  /** The rows that it does again; undefined if it does all. */
+  readonly only: Selection | undefined
   readonly #windows: ReadonlyMap<object, number> | undefined
   readonly #spillDir: string
   readonly #checkpoint: Durable | undefined
@@ -112,6 +122,7 @@ export class Run {
     this.wanted = wanted
     this.seed = settings.seed ?? 0
     this.threads = settings.threads
+    this.only = settings.only && new Selection(settings.only)
     this.disk = settings.disk ?? nodeDisk
     this.id = checkpoint?.id ?? randomBytes(6).toString('hex')
     this.durable = checkpoint !== undefined

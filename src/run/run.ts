@@ -8,6 +8,7 @@ import { type SharedMemory, withinMemory } from './memory.ts'
 import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan.ts'
 import { discard, publish } from './publish.ts'
 import { rejectFlow, RejectLog } from './reject-log.ts'
+import { unreplayable } from './replayable.ts'
 import { unresumable } from './resumable.ts'
 import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
@@ -59,7 +60,8 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
   const flows = flowsOf(job)
   checkOptions(options)
   const plan = planned(flows, options)
-  const [problem] = sameTargets(plan)
+  const again = options.only ? unreplayable(flows.map(({ flow }) => flow)) : []
+  const [problem] = [...sameTargets(plan), ...again]
   if (problem) throw new OptionError(problem.message)
   const { windows, ...threads } = withinMemory(plan, options)
   const checkpointer = options.checkpoint && (await openedFor(plan, options, options.checkpoint))
@@ -79,10 +81,13 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
 }
 
 /** The flows of a run, the sink of the rejects among them. */
-function planned(named: readonly NamedFlow[], { rejects }: RunOptions): readonly Flow<unknown>[] {
+function planned(
+  named: readonly NamedFlow[],
+  { rejects, command }: RunOptions,
+): readonly Flow<unknown>[] {
   const flows = named.map(({ flow }) => flow)
   const ordered = flows.every((flow) => flow.bounded)
-  return rejects ? [...flows, flowOf(rejectFlow({ ordered }).pipe(rejects))] : flows
+  return rejects ? [...flows, flowOf(rejectFlow({ ordered, command }).pipe(rejects))] : flows
 }
 
 /** Opens the checkpoints, after making sure that all parts can be resumed. */
@@ -124,6 +129,7 @@ async function running(
       flows: named.map(({ name }) => name),
       ordered: bounded,
       maxRatio: options.maxRejectRatio ?? 0.5,
+      command: options.command,
       rowsRead: () => tally.rowsRead(),
     },
     state,

@@ -73,6 +73,7 @@ export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBat
         role: 'operator',
         inputs: [input],
         reads,
+        learns: true,
         schema: ([first]) => schema(first as Schema),
         settings: {
           ...settings,

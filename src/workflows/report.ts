@@ -16,6 +16,7 @@ import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { LabelCounter } from './label-counter.ts'
 import { makeFolder, putText } from './output-folder.ts'
+import { madeByText } from './rejects.ts'
 import { afterRun, runWhole } from './run-whole.ts'
 import { componentsOf, coordinates, fittedScores, writeAbout } from './scores.ts'
 import { versions } from './versions.ts'
@@ -154,7 +155,8 @@ async function writeTables(options: FolderOptions, context: WorkflowContext): Pr
     embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
     groups: scored.pipe(duplicateGroups(), toParquet(files.groups)),
   }
-  const ran = await runWhole(job, options, context, toParquet(files.rejects))
+  const command = madeByText({ command: 'report', options })
+  const ran = await runWhole(job, options, context, { rejects: toParquet(files.rejects), command })
   const model_hash = pictures ? await featureHash(settings) : null
   return { ran, model_hash, components: await componentsOf(rows) }
 }

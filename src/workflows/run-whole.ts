@@ -1,9 +1,6 @@
-import type { RecordBatch } from 'apache-arrow'
-import type { OperatorFunction } from 'rxjs'
-import type { WriteSummary } from '../flow/sink.ts'
 import type { Job } from '../run/plan.ts'
 import { keepResumePoint } from '../run/resume-point.ts'
-import { run, type RunSummary } from '../run/run.ts'
+import { run, type RunOptions, type RunSummary } from '../run/run.ts'
 import { wholeRun } from '../run/whole-run.ts'
 import type { WorkflowContext, WorkflowOptions } from './workflow.ts'
 
@@ -14,9 +11,9 @@ import type { WorkflowContext, WorkflowOptions } from './workflow.ts'
  */
 export async function runWhole(
   job: Job,
-  { seed, threads, memory, checkpoint, timeoutMs }: WorkflowOptions,
+  { seed, threads, memory, checkpoint, timeoutMs, only }: WorkflowOptions,
   { signal, drain, onProgress, note }: WorkflowContext,
-  rejects?: OperatorFunction<RecordBatch, WriteSummary>,
+  rejected?: Pick<RunOptions, 'rejects' | 'command'>,
 ): Promise<RunSummary> {
   const ran = await run(job, {
     ...{ seed, signal, onProgress, onNote: note },
@@ -24,7 +21,8 @@ export async function runWhole(
     ...(memory !== undefined && { memory }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(checkpoint && { checkpoint, drain }),
-    ...(rejects && { rejects }),
+    ...(only && { only, total: only.size }),
+    ...rejected,
   })
   return wholeRun(ran)
 }

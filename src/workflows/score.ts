@@ -4,6 +4,7 @@ import { flowOf } from '../flow/flow.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
+import { madeByText } from './rejects.ts'
 import { runWhole } from './run-whole.ts'
 import { frozenScores, requireAbout } from './scores.ts'
 import type { ScoreOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
@@ -18,7 +19,7 @@ export async function score(
   options: ScoreOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { models, out, model } = options
+  const { models, out, model, rejects } = options
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }
   const pictures = items.kind === 'pictures'
@@ -28,7 +29,9 @@ export async function score(
   const there = new Set((await scored.schema())?.fields.map((field) => field.name))
   const written = { columns: columns.filter((name) => there.has(name)) }
   const write = /\.jsonl$|^-$/.test(out) ? toJsonl(out, written) : toParquet(out, written)
-  const ran = await runWhole(flowOf(scored.pipe(write)), options, context)
+  const command = madeByText({ command: 'score', options })
+  const rejected = rejects === undefined ? {} : { rejects: toParquet(rejects), command }
+  const ran = await runWhole(flowOf(scored.pipe(write)), options, context, rejected)
   const counts = itemCounts(ran)
   return {
     summary: { ...counts, out, seconds: ran.seconds },

@@ -32,6 +32,8 @@ export interface WorkflowOptions {
   readonly timeoutMs?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
+  /** See `RunOptions`. */
+  readonly only?: ReadonlyMap<string, number>
 }
 
 /** Options of `report` and `fit`. */
@@ -46,6 +48,8 @@ export interface ScoreOptions extends WorkflowOptions {
   readonly models: string
   /** File to write. */
   readonly out: string
+  /** Parquet file to write the rejects to. */
+  readonly rejects?: string
 }
 
 /** What a workflow is given to stop it and to follow it. */
