@@ -13,6 +13,7 @@ const commands = [
   'describe',
   'inspect',
   'doctor',
+  'replay',
 ]
 
 describe('millrace', () => {
