@@ -27,22 +27,27 @@ export function concatFlows<T>(flows: readonly Flow<T>[]): Flow<T> {
       const slot = slotOf(flow, 'concatFlows', context)
       const from = slot.over ? flows.length : ((slot.state as number | undefined) ?? 0)
       release(flows.slice(0, from), context)
-      let passed: Barrier | undefined
-      for (let turn = from; turn < flows.length; turn++) {
-        const inner = inLane(context, String(turn))
-        for await (const value of flows[turn]?.pull(inner) ?? []) {
-          if (value instanceof Barrier) {
-            // The source of the next turn sends it, too, as long as it is due.
-            if (value === passed) continue
-            passed = value
-            slot.save(value, turn)
+      let turn = from
+      try {
+        for (let passed: Barrier | undefined; turn < flows.length; turn++) {
+          const inner = inLane(context, String(turn))
+          for await (const value of flows[turn]?.pull(inner) ?? []) {
+            if (value instanceof Barrier) {
+              // The source of the next turn sends it, too, as long as it is due.
+              if (value === passed) continue
+              passed = value
+              slot.save(value, turn)
+            }
+            if (value instanceof RecordBatch)
+              slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
+            yield value
           }
-          if (value instanceof RecordBatch)
-            slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
-          yield value
         }
+        if (!context.signal.aborted) slot.end()
+      } finally {
+        // After an early end their turn does not come.
+        release(flows.slice(turn + 1), context)
       }
-      if (!context.signal.aborted) slot.end()
     },
     {
       name: 'concatFlows',

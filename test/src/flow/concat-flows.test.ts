@@ -1,9 +1,10 @@
-import { lastValueFrom, toArray } from 'rxjs'
+import { lastValueFrom, take, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { int32Column, batchOf, textColumn } from '../../../src/batch/batch.ts'
 import { concatFlows } from '../../../src/flow/concat-flows.ts'
 import { Barrier, type Control } from '../../../src/flow/control.ts'
 import { OptionError } from '../../../src/errors.ts'
+import { fanOut } from '../../../src/flow/fan-out.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { partsOf } from '../../../src/run/plan.ts'
 import { Run } from '../../../src/run/run-state.ts'
@@ -77,6 +78,12 @@ describe('concatFlows', () => {
     const all = await pulled(concatFlows([flow(1), flow(2)]), run)
     expect(all).toEqual([barrier, 1, 2])
     expect(barrier.states.get('concatFlows')?.state).toBe(0)
+  })
+
+  it('keeps no other branch waiting for one whose turn does not come', async () => {
+    const [one, two] = fanOut(2)(flowOf([1, 2, 3]))
+    const cut = lastValueFrom(concatFlows([flowOf([7, 8]), one]).pipe(take(1), toArray()))
+    expect(await Promise.all([cut, lastValueFrom(two.pipe(toArray()))])).toEqual([[7], [1, 2, 3]])
   })
 
   it('refuses different columns, and an empty list', async () => {
