@@ -31,6 +31,7 @@ export class Scheduler {
   /** What is called at the next turn of the event loop. */
   readonly #immediates = new Set<() => void>()
   #lastTimer = 0
+  #appointment: { readonly step: number; readonly act: () => void } | undefined
   #nowMs = 0
   #steps = 0
   #stopped = false
@@ -54,6 +55,11 @@ export class Scheduler {
     return this.#stopped
   }
 
+  /** Calls `act` after so many steps, if it comes to them. */
+  at(step: number, act: () => void): void {
+    this.#appointment = { step, act }
+  }
+
   /** Lets things happen until `work` settles, or has used up `steps`. */
   async drive<T>(work: () => Promise<T>, steps = Infinity): Promise<Outcome<T>> {
     const restore = this.#install()
@@ -69,6 +75,7 @@ export class Scheduler {
         await new Promise((resolve) => turnOfLoop(resolve))
         if (outcome) return outcome
         if (this.#steps >= steps) return { type: 'stopped' }
+        if (this.#steps === this.#appointment?.step) this.#appointment.act()
         if (this.#waiting.length > 0) idle = 0
         if (idle++ > idleTimers || !this.#step()) return { type: 'stalled' }
       }

@@ -347,5 +347,9 @@ function edited(bytes: Uint8Array, edit: Edit): Uint8Array {
 }
 
 function systemError(code: string, path = ''): Error {
-  return Object.assign(new Error(`${code}: simulated, '${path}'`), { code, path })
+  return Object.assign(new Error(`${code}: simulated, '${path}'`), {
+    code,
+    path,
+    syscall: 'simulated',
+  })
 }

@@ -1,7 +1,8 @@
-import type { RecordBatch } from 'apache-arrow'
+import { Field, Int32, type RecordBatch } from 'apache-arrow'
 import { limit } from '../../operators/limit.ts'
 import { rebatch } from '../../operators/rebatch.ts'
-import { batchOf, textColumn } from '../../src/batch/batch.ts'
+import { batchOf, int32Column, textColumn } from '../../src/batch/batch.ts'
+import { schemaWith } from '../../src/batch/schema.ts'
 import { concatFlows } from '../../src/flow/concat-flows.ts'
 import { Rejects } from '../../src/flow/control.ts'
 import { fanOut } from '../../src/flow/fan-out.ts'
@@ -10,8 +11,9 @@ import { mergeFlows } from '../../src/flow/merge-flows.ts'
 import { operate } from '../../src/flow/operate.ts'
 import { source } from '../../src/flow/source.ts'
 import { zipFlows } from '../../src/flow/zip-flows.ts'
+import { operateTable } from '../../src/table/column-store.ts'
 import type { Scheduler } from './scheduler.ts'
-import { type Operation, OperationStep, pairOf, type PlanPart } from './simulated-plan.ts'
+import { type Operation, OperationStep, pairOf, type PlanPart, totalled } from './simulated-plan.ts'
 
 const { schema } = batchOf([textColumn('id', [])])
 
@@ -31,6 +33,7 @@ export class FlowBuilder {
     if (part.type === 'rebatch')
       return flowOf(this.build(part.input).pipe(rebatch({ rows: part.rows })))
     if (part.type === 'limit') return flowOf(this.build(part.input).pipe(limit(part.rows)))
+    if (part.type === 'table') return table(this.build(part.input))
     if (part.type === 'concat') return concatFlows(part.inputs.map((input) => this.build(input)))
     if (part.type === 'merge') return mergeFlows(...part.inputs.map((input) => this.build(input)))
     if (part.type === 'zip') return this.#zip(part.inputs.map((input) => this.build(input)))
@@ -120,6 +123,29 @@ export class FlowBuilder {
       ),
     )
   }
+}
+
+/** Puts the number of all rows behind each id, by a blocking operator. */
+function table(input: Flow<RecordBatch>): Flow<RecordBatch> {
+  const totals = operateTable({
+    name: 'total',
+    schema: (given) => schemaWith(given, [new Field('total', new Int32(), true)]),
+    async *run(rows) {
+      for await (const { numRows } of rows.read(['id']))
+        yield batchOf([int32Column('total', new Array<number>(numRows).fill(rows.numRows))])
+    },
+  })
+  const joined = operate<RecordBatch, RecordBatch>({
+    name: 'joined',
+    schema: () => schema,
+    start: () => ({
+      *next(batch) {
+        const all = [...(batch.getChild('total') ?? [])].map(Number)
+        yield batchWith(idsOf(batch).map((id, row) => totalled(id, all[row] ?? -1)))
+      },
+    }),
+  })
+  return flowOf(input.pipe(totals, joined))
 }
 
 /** The ids of a batch. */

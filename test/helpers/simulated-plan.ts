@@ -11,6 +11,7 @@ export type PlanPart =
   | ({ readonly type: 'operate'; readonly input: PlanPart } & Operation)
   | { readonly type: 'rebatch'; readonly input: PlanPart; readonly rows: number }
   | { readonly type: 'limit'; readonly input: PlanPart; readonly rows: number }
+  | { readonly type: 'table'; readonly input: PlanPart }
   | Joint<'concat'>
   | Joint<'merge'>
   | Joint<'zip'>
@@ -82,10 +83,11 @@ export function drawPlan(random: Random): SimulatedPlan {
     return parts.map((part) => foretell(part)).every(({ ordered, rejects }) => ordered && !rejects)
   }
   function next(part: PlanPart): PlanPart {
-    const kind = below(8)
+    const kind = below(9)
     if (kind <= 2) return operation(part)
     if (kind === 3) return { type: 'rebatch', input: part, rows: 1 + below(6) }
     if (kind === 4 && mayEndEarly(part)) return { type: 'limit', input: part, rows: 1 + below(20) }
+    if (kind === 8) return { type: 'table', input: part }
     const other = chain(below(2))
     if (kind === 5)
       return { type: 'concat', inputs: below(2) === 0 ? [part, other] : [other, part] }
@@ -136,6 +138,11 @@ export function foretell(
     const input = foretell(part.input, rejects)
     return { ...input, ids: input.ids.slice(0, part.rows) }
   }
+  if (type === 'table') {
+    const input = foretell(part.input, rejects)
+    const total = input.ids.length
+    return { ...input, ids: input.ids.map((id) => totalled(id, total)) }
+  }
   const inputs = part.inputs.map((input) => foretell(input, rejects))
   const ids =
     type === 'zip'
@@ -179,6 +186,11 @@ export class OperationStep {
     const { name, counts } = this.#operation
     return counts ? [`${name}=${String(this.count)}`] : []
   }
+}
+
+/** An id with the number of all rows. */
+export function totalled(id: string, total: number): string {
+  return `${id}/${String(total)}`
 }
 
 /** One id of two. */

@@ -30,6 +30,8 @@ type Expected = ReadonlyMap<
 interface Life {
   readonly seed: number
   readonly number: number
+  /** It is told to stop after so many steps. */
+  readonly drainAt?: number
   readonly disk: SimulatedDisk
   readonly plan: SimulatedPlan
 }
@@ -54,10 +56,14 @@ export async function simulateRun(seed: number): Promise<Simulated> {
       at = `life ${String(number)}`
       const most = Math.floor(random.uniform() * steps * 1.2)
       if (random.uniform() < 0.3) disk.failAt(faultOf(random))
-      const outcome = await live({ seed, number, disk, plan }, most)
+      const drained = random.uniform() < 0.2 && { drainAt: most }
+      const outcome = await live(
+        { seed, number, disk, plan, ...drained },
+        drained ? undefined : most,
+      )
       refuseUnexpected(outcome, disk)
       disk.failAt(undefined)
-      if (outcome.type !== 'done') deaths++
+      if (outcome.type !== 'done' || outcome.value.drained) deaths++
       if (random.uniform() < 0.7) disk.crash()
       else disk.kill()
       compareVisible(disk, expected)
@@ -88,7 +94,15 @@ function live(life: Life, steps?: number): Promise<Outcome<RunSummary>> {
   return scheduler.drive(() => running(life, scheduler), steps)
 }
 
-async function running({ seed, disk, plan }: Life, scheduler: Scheduler): Promise<RunSummary> {
+async function running(
+  { seed, disk, plan, drainAt }: Life,
+  scheduler: Scheduler,
+): Promise<RunSummary> {
+  const drain = new AbortController()
+  if (drainAt !== undefined)
+    scheduler.at(drainAt, () => {
+      drain.abort()
+    })
   const own = disk.of(scheduler)
   const builder = new FlowBuilder(scheduler)
   const flows = plan.map((part, i) => [
@@ -98,6 +112,7 @@ async function running({ seed, disk, plan }: Life, scheduler: Scheduler): Promis
   return run(Object.fromEntries(flows) as Parameters<typeof run>[0], {
     seed,
     disk: own,
+    drain: drain.signal,
     rejects: toJsonl(`${out}/rejects.jsonl`),
     maxRejectRatio: 1,
     checkpoint: { folder: checkpoints, everyMs: 1 + (seed % 40), resume: true },
