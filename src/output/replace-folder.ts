@@ -20,7 +20,8 @@ export async function replaceFolder(from: string, to: string, disk: Disk): Promi
       if (moved) await disk.rename(previous, to)
       throw error
     })
-    await disk.syncFolder(dirname(to))
   }
+  // Also when a process that was killed had done it.
+  await disk.syncFolder(dirname(to))
   await disk.rm(previous)
 }

@@ -111,6 +111,8 @@ export class CheckpointStore {
         )
         if (!found) continue
         await this.#passOver(damaged, number)
+        // The process that put it in place may have been killed before it had made that durable.
+        await this.#disk.syncFolder(this.#folder)
         this.#committed = this.#begun = number
         failPoint('resume: checkpoint read')
         return found
@@ -228,7 +230,6 @@ export class CheckpointStore {
       )
       await this.#disk.rename(path, `${path}${damagedSuffix}`)
     }
-    if (damaged.size > 0) await this.#disk.syncFolder(this.#folder)
   }
 
   /** Makes the folder of a checkpoint; what a crash or damage left there is removed. */

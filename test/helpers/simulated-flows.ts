@@ -29,7 +29,7 @@ export class FlowBuilder {
   /** The flow of a part. */
   build(part: PlanPart): Flow<RecordBatch> {
     if (part.type === 'source') return this.#source(part.name, part.rows, part.batch)
-    if (part.type === 'operate') return this.#operate(this.build(part.input), part)
+    if (part.type === 'operate') return this.operate(this.build(part.input), part)
     if (part.type === 'rebatch')
       return flowOf(this.build(part.input).pipe(rebatch({ rows: part.rows })))
     if (part.type === 'limit') return flowOf(this.build(part.input).pipe(limit(part.rows)))
@@ -63,7 +63,8 @@ export class FlowBuilder {
     })
   }
 
-  #operate(input: Flow<RecordBatch>, operation: Operation): Flow<RecordBatch> {
+  /** Does with the rows of `input` what `operation` says. */
+  operate(input: Flow<RecordBatch>, operation: Operation): Flow<RecordBatch> {
     const turn = (): Promise<void> => this.#scheduler.turn()
     const { name, counts, concurrency, ordered } = operation
     return flowOf(
@@ -153,7 +154,8 @@ export function idsOf(batch: RecordBatch): readonly string[] {
   return [...(batch.getChild('id') ?? [])].map(String)
 }
 
-function batchWith(ids: readonly string[]): RecordBatch {
+/** A batch of rows with these ids. */
+export function batchWith(ids: readonly string[]): RecordBatch {
   return batchOf([textColumn('id', ids)])
 }
 
