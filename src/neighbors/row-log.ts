@@ -5,6 +5,7 @@ import { StoredTable } from '../table/stored-table.ts'
 import { TableFolder } from '../table/table-folder.ts'
 import { type TableState, TableWriter } from '../table/table-writer.ts'
 import { type PresentRows, presentRows } from './neighbor-search.ts'
+import { failPoint } from '../run/fail-point.ts'
 
 const columnName = 'embedding'
 
@@ -67,7 +68,9 @@ export class RowLog {
 
   /** Makes all rows durable; returns what it takes to go on. */
   async save(): Promise<RowLogState> {
-    return { folder: this.#folder.name, table: await this.#writer.save() }
+    const table = await this.#writer.save()
+    failPoint('index: saving')
+    return { folder: this.#folder.name, table }
   }
 
   /** The rows that were there when it was reopened. */

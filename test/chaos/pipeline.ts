@@ -143,7 +143,8 @@ const chains: Readonly<Record<string, (rows: Rows, out: string) => Rows>> = {
     const mode = { mode: 'online', ...learning } as const
     const reduced = rows.pipe(pca({ components: 4, ...mode, save: join(out, 'pca') }))
     const scored = reduced.pipe(gmm({ components: 2, ...mode, save: join(out, 'gmm') }))
-    return scored.pipe(neighbors({ mode: 'online', index: 'hnsw', windowRows: 6 }))
+    const index = { mode: 'online', index: 'hnsw', save: join(out, 'index') } as const
+    return scored.pipe(neighbors({ ...index, windowRows: 6 }))
   },
   duplicates: (rows) => rows.pipe(duplicates()),
 }
