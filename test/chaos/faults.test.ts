@@ -38,10 +38,10 @@ describe('a full disk', () => {
     timeout,
     async () => {
       const { command, out, finding } = await trials.begin('rows fit jsonl')
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', out])
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', out])
       try {
         const filler = join(out, 'filler')
-        writeFileSync(filler, Buffer.alloc(15 * 4096))
+        writeFileSync(filler, Buffer.alloc(62 * 4096))
         const full = await checkpointed(command, { resume: false })
         expect(full.code).toBe(1)
         expect(full.stderr).toMatch(/^error: Expected .*ENOSPC: no space left on device/m)
