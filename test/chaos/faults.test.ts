@@ -25,7 +25,7 @@ describe('a full disk', () => {
     const full = await checkpointed({ ...command, under }, { resume: false })
     expect(full.code).toBe(1)
     expect(full.stderr).toMatch(/^error: Expected .*EFBIG: file too large/m)
-    expect(full.stderr).toContain('Make room there')
+    expect(full.stderr).toMatch(/Make room there\nAfter mending it, go on with: .* --resume$/m)
     expect(visible(out)).toEqual([])
     expect(await finding(await checkpointed(command, { resume: true }))).toMatchObject(fine)
   })

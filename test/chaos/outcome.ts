@@ -57,18 +57,21 @@ export function compare(
 
 /**
  * What of a run that was killed can be seen, and is not as it is in the end: a file under its final name
- * is whole, and a folder of parts is a beginning of the rows.
+ * and the folder of a model are whole, and a folder of parts is a beginning of the rows.
  */
 export function seenTooEarly(
   { same }: Case,
   { found, reference }: { readonly found: Outcome; readonly reference: Outcome },
 ): readonly string[] {
   if (same === 'bytes') {
-    const tops = new Set([...found.files.keys()].map((name) => name.split('/')[0] ?? ''))
-    const visible = [...tops].filter((top) => !isTemporary(top))
-    return visible.flatMap((top) =>
-      differentFiles(under(found.files, top), under(reference.files, top)),
+    const visible = [...found.files.keys()].filter((name) => !isTemporary(name))
+    const models = new Set([...reference.files.keys()].flatMap(modelOf))
+    const begun = [...models].filter((folder) => visible.some((name) => name.startsWith(folder)))
+    const expected = [...reference.files.keys()].filter((name) =>
+      begun.some((folder) => name.startsWith(folder)),
     )
+    const names = new Set([...visible, ...expected])
+    return differentFiles(only(names, found.files), only(names, reference.files))
   }
   return [...reference.tables].flatMap(([name, rows]) => {
     const seen = found.tables.get(name) ?? []
@@ -76,6 +79,18 @@ export function seenTooEarly(
       ? []
       : differentRows(name, { found: seen, rows: rows.slice(0, seen.length), same })
   })
+}
+
+/** The folder of a model, with `/`, if `name` is its `model.json`. */
+function modelOf(name: string): readonly string[] {
+  return name.endsWith('/model.json') ? [name.slice(0, -'model.json'.length)] : []
+}
+
+function only(
+  names: ReadonlySet<string>,
+  files: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map([...files].filter(([name]) => names.has(name)))
 }
 
 function count(ids: readonly string[], rows: readonly Row[]) {
@@ -130,10 +145,6 @@ function leftovers(files: ReadonlyMap<string, string>): readonly string[] {
 
 function isTemporary(name: string): boolean {
   return name.startsWith('.') || name.includes('.tmp') || name.includes('/.')
-}
-
-function under(files: ReadonlyMap<string, string>, top: string): ReadonlyMap<string, string> {
-  return new Map([...files].filter(([name]) => name === top || name.startsWith(`${top}/`)))
 }
 
 /** Rows of a file, or of the parts in a folder, which are read in the order of their names. */
