@@ -24,14 +24,15 @@ export interface BatchFill {
  * Holds less than one batch that is full; the rest of a batch pushed is held as a slice of it.
  */
 export class Rebatcher {
-  readonly #limits: BatchLimits
+  /** Where it cuts. */
+  readonly limits: BatchLimits
   #held: RecordBatch[] = []
   #rows = 0
   #bytes = 0
 
   /** `fill`: how much of the first batch has been taken by {@link Rebatcher.part}. */
   constructor(limits: BatchLimits, fill: BatchFill = { rows: 0, bytes: 0 }) {
-    this.#limits = limits
+    this.limits = limits
     this.#rows = fill.rows
     this.#bytes = fill.bytes
   }
@@ -47,13 +48,13 @@ export class Rebatcher {
     let from = 0
     for (let row = 0; row < batch.numRows; row++) {
       const size = bytes[row] as number
-      if (this.#rows > 0 && this.#bytes + size > this.#limits.bytes) {
+      if (this.#rows > 0 && this.#bytes + size > this.limits.bytes) {
         yield this.#cut(batch, from, row)
         from = row
       }
       this.#rows++
       this.#bytes += size
-      if (this.#rows < this.#limits.rows) continue
+      if (this.#rows < this.limits.rows) continue
       yield this.#cut(batch, from, row + 1)
       from = row + 1
     }

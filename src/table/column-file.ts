@@ -23,6 +23,8 @@ export interface ColumnFileState {
   readonly pieces: Float64Array
   /** How full the block is that was under way. */
   readonly block: BatchFill
+  /** Bytes of a block at most. */
+  readonly blockBytes: number
 }
 
 /** What it takes to find a column file that is whole. */
@@ -111,8 +113,8 @@ export class ColumnFile {
     return this.#pieces.end
   }
 
-  /** Starts the file, or goes on where `state` ends. Holds less than one block, of `bytes` at most. */
-  async write(state?: ColumnFileState, bytes = blockBytes): Promise<ColumnWriter> {
+  /** Starts the file, or goes on where `state` ends, in blocks as before. Holds less than one block, of `limit` bytes at most. */
+  async write(state?: ColumnFileState, limit = blockBytes): Promise<ColumnWriter> {
     const file = await this.#place.disk.open(this.path, state ? 'update' : 'create')
     this.#pieces = new ColumnPieces(this.#prefix.length, state?.pieces)
     try {
@@ -121,6 +123,7 @@ export class ColumnFile {
       await file.close()
       throw error
     }
+    const bytes = state?.blockBytes ?? limit
     const rebatcher = new Rebatcher({ rows: blockRows, bytes }, state?.block)
     return new ColumnWriter(this, file, this.#pieces, rebatcher)
   }
@@ -184,6 +187,7 @@ export class ColumnWriter {
       name: this.#column.name,
       pieces: this.#pieces.save(),
       block: this.#rebatcher.fill,
+      blockBytes: this.#rebatcher.limits.bytes,
     }
   }
 

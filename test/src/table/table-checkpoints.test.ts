@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serialize } from 'node:v8'
-import { RecordBatch } from 'apache-arrow'
+import { type Data, type Field, RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { batchOf, column, float64Column, textColumn } from '../../../src/batch/batch.ts'
@@ -16,6 +16,7 @@ import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import type { Saved } from '../../../src/flow/saved.ts'
 import { source } from '../../../src/flow/source.ts'
 import { Run } from '../../../src/run/run-state.ts'
+import { ColumnFile } from '../../../src/table/column-file.ts'
 import { operateTable, type StoredTable } from '../../../src/table/column-store.ts'
 
 let folder: string
@@ -148,6 +149,21 @@ describe('a table at checkpoints', () => {
       expect(valuesOf(out, 'sum')).toEqual(sumsTo(9_000))
       expect(valuesOf(out, 'id')).toEqual(valuesOf(whole, 'id'))
     }
+  })
+
+  it('keeps the size of its blocks when it goes on with more memory', async () => {
+    const { schema, data } = numbers(0, 100)
+    const place = { disk: nodeDisk, pathOf: (name: string) => join(folder, name) }
+    const x = new ColumnFile(schema.fields[1] as Field, 'x.arrow', place)
+    const values = data.children[1] as Data
+    const writer = await x.write(undefined, 240)
+    await writer.push(values.slice(0, 50))
+    const state = structuredClone(await writer.save())
+    await writer.close()
+    const rest = await x.write(state, 8_000)
+    await rest.push(values.slice(50, 50))
+    await rest.finish(true)
+    expect([0, 59, 60, 95].map((row) => x.read().endOf(row))).toEqual([30, 60, 90, 100])
   })
 
   it('writes a row once, and puts no rows into the state', async () => {
