@@ -52,6 +52,7 @@ export async function* withStoredRows(
       pulled = undefined
       result = undefined
     }
+    if (context.signal.aborted) return
     for (const left of sorting.pending) yield* whole(left, stored, schema)
   } finally {
     results.return?.(undefined).catch(() => undefined)

@@ -78,6 +78,7 @@ export class Checkpointer {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #last: Deferred | undefined
+  #inCommit = false
   #committing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -173,7 +174,8 @@ export class Checkpointer {
   /** Takes one checkpoint more, behind which the sources stop; settles when it is in place, or all ends have ended. */
   last(): Promise<void> {
     this.#last ??= new Deferred()
-    if (!this.#barrier) this.#request()
+    // Behind one that is on its way, or being committed, it is requested when that is in place.
+    if (!this.#barrier && !this.#inCommit) this.#request()
     return this.#last.promise
   }
 
@@ -237,6 +239,7 @@ export class Checkpointer {
     const barrier = this.#barrier
     if (!barrier || this.#awaited.size > 0) return
     this.#barrier = undefined
+    this.#inCommit = true
     this.#committing = this.#commitBarrier(barrier).catch((cause: unknown) => {
       this.#stopped = true
       this.#fail(cause)
@@ -253,6 +256,7 @@ export class Checkpointer {
     await this.#commit({ number: barrier.checkpoint, status: 'running', states })
     await barrier.committed()
     this.#run?.settle(barrier)
+    this.#inCommit = false
     if (this.#last && !barrier.last) this.#request()
     else if (barrier.last) this.#last?.resolve()
     else {

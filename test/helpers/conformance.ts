@@ -98,10 +98,12 @@ async function onePart(
   const paced = pacing(subject.every ?? 3, {
     committed() {
       if (cut === 'at each checkpoint') stop.abort()
+      // While it is being committed: the last one has to wait.
+      if (cut === 'by draining' && part % 2 === 0) drain.abort()
     },
     batch(sinceCommit, all) {
       if (cut === 'between checkpoints' && sinceCommit === 1 + (part % 3)) stop.abort()
-      if (cut === 'by draining' && all === 2 + (part % 3)) drain.abort()
+      if (cut === 'by draining' && all === 2 + (part % 4)) drain.abort()
     },
   })
   try {
@@ -161,7 +163,10 @@ function pacing(every: number, on: Passing): Paced {
 function requested(run: Run, signal: AbortSignal): Promise<void> {
   return settled(signal, (resolve) => {
     if (run.barrier) resolve()
-    run.onRequest(resolve)
+    const stopListening = run.onRequest(() => {
+      stopListening()
+      resolve()
+    })
   })
 }
 
@@ -172,13 +177,16 @@ function committed(barrier: Barrier, signal: AbortSignal): Promise<void> {
   })
 }
 
+/** Until `wait` resolves, or the signal aborts. */
 function settled(signal: AbortSignal, wait: (resolve: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => {
+    function end(): void {
+      signal.removeEventListener('abort', end)
       resolve()
-    })
-    wait(resolve)
+    }
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end)
+    wait(end)
   })
 }
 
