@@ -19,7 +19,6 @@ const limit = 700e6
 const distinct = 48
 
 const folder = await mkdtemp(join(tmpdir(), 'millrace-soak-'))
-let failed = false
 try {
   const sets = []
   for (const megabytes of [small, large])
@@ -41,15 +40,13 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
-process.exitCode = failed ? 1 : 0
-
 function show(what: string, { peak, seconds, curve }: Soaked): void {
   const steps = tenths(curve).map((bytes) => Math.round(bytes / 1e6))
   console.log(`${what}: peak ${mb(peak)} in ${seconds.toFixed(0)} s; by tenths ${steps.join(' ')}`)
 }
 
 function fail(why: string): void {
-  failed = true
+  process.exitCode = 1
   console.error(`FAILED: ${why}`)
 }
 

@@ -9,7 +9,9 @@ const textBytes = 64
  * what 4,096 rows of them take, the wide ones share the rest.
  */
 export function blockSizes(fields: readonly Field[], bytes: number): number[] {
-  const wanted = fields.map(({ type }) => Math.min(blockBytes, blockRows * rowBytes(type)))
+  const wanted = fields.map((field) =>
+    Math.min(blockBytes, blockRows * rowBytes(field.type as DataType)),
+  )
   const narrowFirst = [...wanted.keys()].sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0))
   const sizes = wanted.map(() => 0)
   let left = bytes
