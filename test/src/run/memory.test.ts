@@ -128,7 +128,6 @@ describe('run with memory', () => {
     const flow = source<RecordBatch, number>({
       name: 'unread',
       memoryBytes: 100,
-      // eslint-disable-next-line require-yield
       async *read() {
         await Promise.reject(new Error('Expected not to be read'))
       },
