@@ -163,11 +163,19 @@ function linesOf(path: string): readonly Row[] {
   return lines.map((line) => JSON.parse(line) as Row)
 }
 
-/** The bytes of a file; of those that tell when and how long they were made, all but that. */
+/** The bytes of a file; of those that tell when, how long and from which checkpoint they were made, all but that. */
 function timeless(name: string, path: string): string {
+  if (name.endsWith('summary.json')) return untimed(JSON.parse(readFileSync(path, 'utf8')))
   if (!/\.(json|html)$/.test(name)) return readFileSync(path, 'base64')
   return readFileSync(path, 'utf8')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z|on \d+ \w+ \d{4} at \d\d:\d\d UTC/g, 'then')
-    .replaceAll(/"(tables|page|total)": [\d.]+/g, '"$1": 0')
     .replaceAll(/\d+(\.\d+)? s\b/g, 'some time')
+}
+
+const times: readonly string[] = ['seconds', 'startedAt', 'timings', 'drained', 'checkpoint']
+
+/** A summary as text, without the times, the checkpoint and `more`. */
+export function untimed(summary: unknown, more: readonly string[] = []): string {
+  const fields = Object.entries(summary as Readonly<Record<string, unknown>>)
+  return JSON.stringify(fields.filter(([key]) => ![...times, ...more].includes(key)))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Case, type CaseName, cases, fitForScore } from './cases.ts'
 import { makeInputs } from './inputs.ts'
 import { type Command, type Ended, type Kill, killedRun, start } from './killed-run.ts'
-import { compare, type Finding, type Outcome, outcomeOf, seenTooEarly } from './outcome.ts'
+import { compare, type Finding, type Outcome, outcomeOf, seenTooEarly, untimed } from './outcome.ts'
 
 /** What came of a run that was killed and resumed. */
 export interface Trial extends Finding {
@@ -122,8 +122,6 @@ function otherSums(got: string, expected: string): readonly string[] {
 /** What a run says of its rows and files, without times. */
 function sumsOf({ same }: Case, ended: Ended | undefined): string {
   if (ended?.code !== 0) return ''
-  const summary = JSON.parse(ended.stdout) as Record<string, unknown>
-  const times = ['seconds', 'startedAt', 'timings', 'drained', 'checkpoint']
-  const timed = [...times, ...(same === 'bytes' ? [] : ['sinks'])]
-  return JSON.stringify(Object.entries(summary).filter(([key]) => !timed.includes(key)))
+  // How rows are spread over parts depends on the checkpoints.
+  return untimed(JSON.parse(ended.stdout), same === 'bytes' ? [] : ['sinks'])
 }
