@@ -124,7 +124,7 @@ async function onePart(
 
 /** What a {@link pacing} tells. */
 interface Passing {
-  /** A checkpoint is in place. */
+  /** A checkpoint is in place that is further than the one this part went on from. */
   readonly committed: () => void
   /** A batch passes: since the last checkpoint of this part, and of all. */
   readonly batch: (sinceCommit: number, all: number) => void
@@ -142,8 +142,8 @@ function pacing(every: number, on: Passing): Paced {
       if (!run) continue
       if (value instanceof Barrier) {
         await committed(value, context.signal)
-        sinceCommit = 0
-        if (!context.signal.aborted) on.committed()
+        if (all > 0) sinceCommit = 0
+        if (!context.signal.aborted && all > 0) on.committed()
       } else if (value instanceof RecordBatch && ++batches % every === 0)
         await requested(run, context.signal)
     }
