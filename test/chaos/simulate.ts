@@ -1,7 +1,11 @@
 /**
- * Simulates runs and checkpoint stores that crash, for many seeds: `node test/chaos/simulate.ts FROM TO`.
- * Prints a line per seed that fails, and one for all.
+ * Simulates runs and checkpoint stores on disks that crash and fail, for the seeds from one number to another:
+ *
+ *   npx jiti test/chaos/simulate.ts 1 10000
+ *
+ * Prints what was wrong with each seed that failed and how to repeat it, and one line for all.
  */
+import { simulateEndless } from '../helpers/simulated-endless.ts'
 import { simulateRun } from '../helpers/simulated-run.ts'
 import { simulateStore } from '../helpers/simulated-store.ts'
 
@@ -11,16 +15,18 @@ let deaths = 0
 let rows = 0
 let failed = 0
 for (let seed = from; seed <= to; seed++) {
-  const store = await simulateStore(seed)
   const simulated = await simulateRun(seed)
   deaths += simulated.deaths
   rows += simulated.rows
-  const failure = simulated.failure ?? (store === undefined ? undefined : `store: ${store}`)
-  if (failure === undefined) continue
+  const failures = [
+    ['run', simulated.failure],
+    ['endless run', await simulateEndless(seed)],
+    ['store', await simulateStore(seed)],
+  ].flatMap(([what, failure]) => (failure === undefined ? [] : [`${String(what)}: ${failure}`]))
+  if (failures.length === 0) continue
   failed++
-  process.stdout.write(
-    `seed ${String(seed)}: ${failure}\n  node test/chaos/simulate.ts ${String(seed)} ${String(seed)}\n`,
-  )
+  const again = `npx jiti test/chaos/simulate.ts ${String(seed)} ${String(seed)}`
+  process.stdout.write(`seed ${String(seed)}: ${failures.join('; ')}\n  ${again}\n`)
 }
 const seconds = ((Date.now() - started) / 1_000).toFixed(0)
 process.stdout.write(

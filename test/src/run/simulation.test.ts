@@ -1,39 +1,64 @@
 import { describe, expect, it } from 'vitest'
+import { simulateEndless } from '../../helpers/simulated-endless.ts'
 import { simulateRun } from '../../helpers/simulated-run.ts'
 import { simulateStore } from '../../helpers/simulated-store.ts'
 
 const seeds = 200
 const manySeedsMs = 120_000
 
+/** What was wrong, by seed, for the seeds from 1 on. */
+async function failuresOf(
+  simulate: (seed: number) => Promise<string | undefined>,
+  count: number,
+): Promise<readonly string[]> {
+  const failures: string[] = []
+  for (let seed = 1; seed <= count; seed++) {
+    const failure = await simulate(seed)
+    if (failure !== undefined) failures.push(`seed ${String(seed)}: ${failure}`)
+  }
+  return failures
+}
+
 describe('CheckpointStore on a disk that crashes', () => {
   it(
     `loses no checkpoint and mixes no two, for ${String(seeds)} seeds`,
     async () => {
-      const failures: string[] = []
-      for (let seed = 1; seed <= seeds; seed++) {
-        const failure = await simulateStore(seed)
-        if (failure !== undefined) failures.push(`seed ${String(seed)}: ${failure}`)
-      }
-      expect(failures).toEqual([])
+      expect(await failuresOf(simulateStore, seeds)).toEqual([])
     },
     manySeedsMs,
   )
+
+  it('made durable the checkpoint that it went on from, whose process was killed before it had', async () => {
+    expect(await simulateStore(1146)).toBeUndefined()
+  })
 })
 
 describe('a run on a disk that crashes', () => {
   it(
     `loses and doubles nothing, for ${String(seeds)} seeds`,
     async () => {
-      const failures: string[] = []
       let deaths = 0
-      for (let seed = 1; seed <= seeds; seed++) {
+      const failures = await failuresOf(async (seed) => {
         const simulated = await simulateRun(seed)
         deaths += simulated.deaths
-        if (simulated.failure !== undefined)
-          failures.push(`seed ${String(seed)}: ${simulated.failure}`)
-      }
+        return simulated.failure
+      }, seeds)
       expect(failures).toEqual([])
       expect(deaths).toBeGreaterThan(seeds)
+    },
+    manySeedsMs,
+  )
+
+  it('finds the table that a checkpoint of a killed process had, after a crash', async () => {
+    expect((await simulateRun(1701)).failure).toBeUndefined()
+  })
+})
+
+describe('a run that does not end by itself, on a disk that crashes', () => {
+  it(
+    `shows each row once, in order, and no row twice, for ${String(seeds)} seeds`,
+    async () => {
+      expect(await failuresOf(simulateEndless, seeds)).toEqual([])
     },
     manySeedsMs,
   )
