@@ -62,4 +62,8 @@ describe('a run that does not end by itself, on a disk that crashes', () => {
     },
     manySeedsMs,
   )
+
+  it('takes its last checkpoint, though it was told to stop while one was being committed', async () => {
+    expect(await simulateEndless(2019)).toBeUndefined()
+  })
 })
