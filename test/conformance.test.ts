@@ -1,15 +1,8 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import {
-  FixedSizeList,
-  Float32,
-  makeData,
-  makeVector,
-  type RecordBatch,
-  type Schema,
-} from 'apache-arrow'
-import { lastValueFrom, type Observable } from 'rxjs'
+import { FixedSizeList, Float32, makeData, makeVector, type RecordBatch } from 'apache-arrow'
+import type { Observable } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromFiles } from '../connectors/from-files.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
@@ -38,7 +31,6 @@ import { fanOut } from '../src/flow/fan-out.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { mergeFlows } from '../src/flow/merge-flows.ts'
 import { source } from '../src/flow/source.ts'
-import type { Job } from '../src/run/plan.ts'
 import { run } from '../src/run/run.ts'
 import { cuts, inParts, type Paced, straight, type Subject } from './helpers/conformance.ts'
 import { refuse } from './helpers/flows.ts'

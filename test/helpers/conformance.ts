@@ -210,9 +210,8 @@ async function filesIn(out: string): Promise<Readonly<Record<string, unknown>>> 
   for (const path of paths.sort()) {
     const name = relative(out, path).replace(/part-[^/]*\./, 'parts.')
     const content = await contentOf(path)
-    files[name] = Array.isArray(content)
-      ? [...((files[name] ?? []) as unknown[]), ...content]
-      : content
+    const before = (files[name] ?? []) as readonly unknown[]
+    files[name] = Array.isArray(content) ? [...before, ...(content as unknown[])] : content
   }
   return files
 }

@@ -73,7 +73,7 @@ const batches = [
 async function groupsFrom(
   from: number,
   barrier?: { readonly behind: number; readonly is: Barrier },
-  states: ReadonlyMap<string, never> = new Map<string, never>(),
+  states: ReadonlyMap<string, Saved> = new Map(),
 ): Promise<unknown[]> {
   const source = new Flow<RecordBatch>(async function* () {
     for (let i = from; i < batches.length; i++) {
