@@ -1,28 +1,13 @@
 import type { Schema } from 'apache-arrow'
-import { FlowError, SchemaError, type ErrorCode } from '../errors.ts'
+import { FlowError, SchemaError } from '../errors.ts'
 import type { Flow, Guarantee } from '../flow/flow.ts'
 import { knownOptions, nearest, oneOf } from '../options.ts'
 import { guarantees, weakerSinks } from './guarantee.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
+import type { Problem } from './problem.ts'
 import { unresumable } from './resumable.ts'
 
-/** Something that a check found. */
-export interface Problem {
-  /** `error`: the run would fail. `note`: worth knowing, the run would go on. */
-  readonly level: 'error' | 'note'
-  /** Name of the operator, source or sink. */
-  readonly operator: string
-  /** What was expected, what is there. */
-  readonly message: string
-  /** Code of the error; a note has none. */
-  readonly code?: ErrorCode
-  /** The column it is about. */
-  readonly column?: string
-  /** The type which that column has; absent if there is no such column. */
-  readonly actual?: string
-  /** The column of the input whose name comes nearest, where there is no such column. */
-  readonly suggestion?: string
-}
+export type { Problem } from './problem.ts'
 
 /** What a check knows of one part of the plan. */
 export interface CheckedPart {

@@ -1,5 +1,5 @@
 import type { Flow, Guarantee } from '../flow/flow.ts'
-import type { Problem } from './check.ts'
+import type { Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 
 /** What sinks may promise, the weakest first. */

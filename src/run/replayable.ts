@@ -1,5 +1,5 @@
 import type { Flow } from '../flow/flow.ts'
-import type { Problem } from './check.ts'
+import type { Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 import { unresumable } from './resumable.ts'
 

@@ -1,5 +1,5 @@
 import type { Flow } from '../flow/flow.ts'
-import type { Problem } from './check.ts'
+import type { Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 
 /** The parts of a plan that cannot go on from a checkpoint: rows inside them cannot be seen, or their position is not known. */
