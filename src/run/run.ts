@@ -1,8 +1,7 @@
 import { nodeDisk } from '../disk.ts'
 import { OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
-import type { WriteSummary } from '../flow/sink.ts'
-import { Checkpointer, type CheckpointOptions, type CheckpointSummary } from './checkpointer.ts'
+import { Checkpointer, type CheckpointOptions } from './checkpointer.ts'
 import { drive } from './drive.ts'
 import { type SharedMemory, withinMemory } from './memory.ts'
 import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan.ts'
@@ -13,29 +12,14 @@ import { unresumable } from './resumable.ts'
 import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
+import type { RunSummary } from './run-summary.ts'
 import { sameTargets } from './check.ts'
-import { type OperatorSummary, Tally } from './tally.ts'
+import { Tally } from './tally.ts'
 import { withTimeout } from './with-timeout.ts'
 
 export type { Progress, RunOptions } from './run-options.ts'
 
-/** What a run did. */
-export interface RunSummary {
-  /** Rows that the sources gave. */
-  readonly rows: number
-  /** Rows that became rejects. */
-  readonly rejected: number
-  /** Seconds from start to end, of this process. */
-  readonly seconds: number
-  /** Whether it was ended early by `drain`. */
-  readonly drained: boolean
-  /** Receipts of the sinks, in the order of the flows; that of the rejects is last. */
-  readonly sinks: readonly WriteSummary[]
-  /** Rows by part, inputs before what reads them. */
-  readonly operators: readonly OperatorSummary[]
-  /** Its checkpoints, if it kept any. */
-  readonly checkpoint?: CheckpointSummary
-}
+export type { RunSummary } from './run-summary.ts'
 
 /**
  * Drives the flows of a job to their ends, all at the same time, and returns what they did.

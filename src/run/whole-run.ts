@@ -1,6 +1,6 @@
 import { SuspendedError } from '../errors.ts'
 import { keepResumePoint } from './resume-point.ts'
-import type { RunSummary } from './run.ts'
+import type { RunSummary } from './run-summary.ts'
 
 /**
  * Returns the summary of a run that has come to its end.

@@ -1,6 +1,6 @@
 import { RunTimeoutError } from '../errors.ts'
 import type { RunOptions } from './run-options.ts'
-import type { RunSummary } from './run.ts'
+import type { RunSummary } from './run-summary.ts'
 
 /**
  * Does `work`, the whole of a run, in at most `timeoutMs`. When that is over a run with checkpoints takes a last
