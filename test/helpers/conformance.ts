@@ -31,6 +31,12 @@ export interface Subject {
    * @default 3
    */
   readonly every?: number
+  /**
+   * Whether its rejects may come in any order.
+   *
+   * @default false
+   */
+  readonly rejectsInAnyOrder?: boolean
 }
 
 /** What a run left, and what it said. */
