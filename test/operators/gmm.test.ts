@@ -13,7 +13,6 @@ import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
 import type { GaussianMixture } from '../../src/models/gaussian-mixture.ts'
 import { tensorColumn } from '../../src/batch/tensor.ts'
-import { Run } from '../../src/run/run-state.ts'
 import { digits } from '../helpers/digits.ts'
 
 let folder: string
@@ -135,7 +134,7 @@ describe('gmm', () => {
   })
 
   it('shares one table with pca, and both save their models', async () => {
-    const context = { signal: new AbortController().signal, run: new Run({ spillDir: folder }) }
+    const { signal } = new AbortController()
     const chain = flowIn(90).pipe(
       pca({ column: 'pca', into: 'reduced', components: 2, save: join(folder, 'pca') }),
       gmm({ column: 'reduced', save: join(folder, 'gmm') }),
@@ -143,8 +142,7 @@ describe('gmm', () => {
     expect(chain).toBeInstanceOf(TableFlow)
     expect(flowOf(chain).info.settings?.['spill']).toBe('own columns')
     const out: RecordBatch[] = []
-    for await (const value of flowOf(chain).pull(context)) out.push(value as RecordBatch)
-    await context.run.close()
+    for await (const value of flowOf(chain).pull({ signal })) out.push(value as RecordBatch)
     const names = ['id', 'pca', 'reduced', 'familiarity', 'familiarity_percentile']
     expect(out[0]?.schema.names).toEqual(names)
 
