@@ -58,8 +58,8 @@ beforeAll(async () => {
 describe('the package', () => {
   it('holds what runs, the licence and the notices of what it brings, and no tests', () => {
     const held = readdirSync(installed).sort()
-    expect(held.filter((name) => name !== 'CHANGELOG.md' && name !== 'README.md')).toEqual([
-      ...['LICENSE', 'assets', 'dist', 'package.json'],
+    expect(held).toEqual([
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'assets', 'dist', 'package.json'],
     ])
     expect(readdirSync(join(installed, 'assets')).sort()).toEqual([
       ...['NOTICE', 'README.md', 'mobilenet-v2-140.onnx'],
