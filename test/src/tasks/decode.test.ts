@@ -112,7 +112,7 @@ const [file, task, sharp] = process.argv.slice(1)
 const { start } = await import(task)
 const { readFileSync } = await import('node:fs')
 const { run } = start({ column: 'image', background: 'contrast', limitPixels: 100_000_000 })
-const says = await run({ image: readFileSync(file) }).then(
+const says = await run({ image: readFileSync(file) }, () => undefined).then(
   ({ width, height }) => width + ' × ' + height,
   (error) => error.code + ': ' + error.message,
 )
