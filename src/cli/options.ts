@@ -39,6 +39,11 @@ export function timeOf(text: string): number {
   throw new InvalidArgumentError('Expected a time such as 500ms, 30s, 5m or 2h, at most 596h.')
 }
 
+/** A time given as an option, in milliseconds; 0 for `off` or `0`. */
+export function timeOrOffOf(text: string): number {
+  return text === 'off' || text === '0' ? 0 : timeOf(text)
+}
+
 /** A size in bytes given as an option. */
 function byteCountOf(text: string): number {
   try {
@@ -73,12 +78,15 @@ export interface CheckpointFlags {
   readonly resume?: boolean
 }
 
+const stallHelp = 'say what holds it up when no row moves for so long, or off (default: 60s)'
+
 function addCheckpointOptions(command: Command): Command {
   return command
     .option('--checkpoint <dir>', 'folder for checkpoints, from which the run can be resumed')
     .option('--every <time>', 'time between checkpoints, e.g. 500ms, 5m (default: 30s)', timeOf)
     .option('--resume', 'go on from the newest checkpoint')
     .option('--timeout <time>', 'longest time that it may take, e.g. 2h', timeOf)
+    .option('--stall <time>', stallHelp, timeOrOffOf)
 }
 
 /**

@@ -26,6 +26,7 @@ interface Options extends CheckpointFlags {
   readonly rejects?: string
   readonly require?: Guarantee
   readonly timeout?: number
+  readonly stall?: number
   readonly json?: true
   readonly quiet?: true
 }
@@ -55,13 +56,14 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
   refuseProblems(await check(job, checked), file)
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
-  const { seed, threads, memory, spillDir, maxRejectRatio, rejects, timeout } = options
+  const { seed, threads, memory, spillDir, maxRejectRatio, rejects, timeout, stall } = options
   const command = madeByText({ command: 'run', options: { pipeline: file, args, seed } })
   await underSignals({ bounded, checkpoints }, async (signals) => {
     const ran = await run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },
       ...(checkpoint && { checkpoint }),
       ...(timeout !== undefined && { timeoutMs: timeout }),
+      ...(stall !== undefined && { stallMs: stall }),
       ...(threads !== undefined && { threads }),
       ...(memory !== undefined && { memory }),
       ...(spillDir !== undefined && { spillDir }),

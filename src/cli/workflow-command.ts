@@ -69,7 +69,9 @@ function addSourceOptions(command: Command): Command {
 async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {
   const { config } = command.opts<{ readonly config?: string }>()
   if (config !== undefined) await applyConfig(command, config)
-  const flags = command.opts<CheckpointFlags & { readonly timeout?: number }>()
+  const flags = command.opts<
+    CheckpointFlags & { readonly timeout?: number; readonly stall?: number }
+  >()
   const checkpoint = checkpointOf(flags)
   const { seed, ...rest } = command.opts<Omit<WorkflowOptions, 'checkpoint'>>()
   const { labels, links, model, limit, threads, memory } = rest
@@ -83,6 +85,7 @@ async function sharedOptions(command: Command, sources: string[]): Promise<Workf
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memory }),
     ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
+    ...(flags.stall !== undefined && { stallMs: flags.stall }),
     ...(checkpoint && { checkpoint }),
   }
 }

@@ -1,6 +1,7 @@
 import type { ChildSignal } from './child-signal.ts'
 import { Barrier, Control, Rejects } from './control.ts'
 import { Deferred } from './deferred.ts'
+import type { Slot } from './slot.ts'
 
 /** Most answers of one value that wait for their turn. */
 const answersAhead = 4
@@ -13,6 +14,8 @@ export interface Work<T, R> {
   readonly save: (barrier: Barrier) => Promise<Barrier>
   /** Aborts when no more is wanted; the work then ends. */
   readonly child: ChildSignal
+  /** Where it says what it is doing. */
+  readonly slot: Slot
 }
 
 /** How much is done at a time. */
@@ -26,16 +29,38 @@ export interface Concurrency {
 /** One value at a time. */
 export async function* oneByOne<T, R>(
   values: AsyncIterable<T | Control>,
-  { answers, save }: Work<T, R>,
+  { answers, save, slot }: Work<T, R>,
 ): AsyncGenerator<R | Control> {
+  slot.doing = 'waits'
   for await (const value of values) {
     if (value instanceof Barrier) yield await save(value)
     else if (value instanceof Control) yield value
     else {
+      slot.doing = 'works'
       const made = answers(value)
-      if (Symbol.iterator in made) for (const answer of made) yield answer
-      else yield* made
+      if (!(Symbol.iterator in made)) yield* marked(made, slot)
+      else
+        for (const answer of made) {
+          slot.doing = 'given'
+          yield answer
+          slot.doing = 'works'
+        }
     }
+    slot.doing = 'waits'
+  }
+}
+
+/** The answers in `made`; `slot` says whether one is being made, or is with the reader. */
+export async function* marked<R>(
+  made: Iterable<R> | AsyncIterable<R>,
+  slot: Slot,
+): AsyncGenerator<R> {
+  slot.doing = 'works'
+  for await (const answer of made) {
+    slot.doing = 'given'
+    slot.moves++
+    yield answer
+    slot.doing = 'works'
   }
 }
 
@@ -154,18 +179,25 @@ class Crew<T, R> {
     if (this.#stopped) return
     const task: Task<R> = { outputs: [], done: false, room: new Deferred() }
     this.#tasks.push(task)
+    this.#mark()
     const working = this.#run(value, task).then(() => {
       this.#busy.delete(working)
       task.done = true
+      this.#mark()
       this.#changed.resolve()
     })
     this.#busy.add(working)
+  }
+
+  #mark(): void {
+    this.#work.slot.doing = this.#tasks.some(({ done }) => !done) ? 'works' : 'waits'
   }
 
   async #run(value: T, task: Task<R>): Promise<void> {
     try {
       for await (const output of this.#work.answers(value)) {
         task.outputs.push(output)
+        this.#work.slot.moves++
         this.#changed.resolve()
         if (task.outputs.length >= answersAhead) {
           task.room = new Deferred()

@@ -2,7 +2,7 @@ import { RecordBatch, type Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { withoutHeavy } from '../batch/batch.ts'
 import { ChildSignal } from './child-signal.ts'
-import { concurrently, oneByOne, type Work } from './concurrently.ts'
+import { concurrently, marked, oneByOne, type Work } from './concurrently.ts'
 import type { Context } from './context.ts'
 import { Control, Rejects } from './control.ts'
 import { Flow, type FlowInfo, flowOf } from './flow.ts'
@@ -137,13 +137,17 @@ async function* running<T, R>(
   const step = start({ ...context, signal: child.signal }, place)
   const work: Work<T, R> = {
     child,
+    slot,
     answers(value) {
+      slot.moves++
       if (value instanceof RecordBatch) counts.rowsIn += value.numRows
-      return answered(step.next(value), counts, columns)
+      return answered(step.next(value), slot, columns)
     },
     async save(barrier) {
       failPoint('operator: at a barrier')
+      slot.doing = 'saves'
       slot.save(barrier, await step.snapshot?.(() => barrier.fileFolder(slot.key)))
+      slot.doing = 'given'
       return barrier
     },
   }
@@ -154,10 +158,11 @@ async function* running<T, R>(
       ? oneByOne(values, work)
       : concurrently(values, work, { concurrency, ordered })
     if (context.signal.aborted) return
-    if (step.flush) yield* answered(step.flush(), counts, columns)
+    if (step.flush) yield* marked(answered(step.flush(), slot, columns), slot)
     settle(counts)
     slot.end()
   } finally {
+    slot.doing = 'idle'
     child.abort()
     await step.close?.()
   }
@@ -166,7 +171,7 @@ async function* running<T, R>(
 /** Counts what a step made, and drops the heavy columns that nobody wants. */
 function answered<R>(
   made: Iterable<R | Control> | AsyncIterable<R | Control>,
-  counts: Counts,
+  { counts }: Slot,
   columns: ReadonlySet<string> | undefined,
 ): Iterable<R | Control> | AsyncIterable<R | Control> {
   function pass(value: R | Control): R | Control {

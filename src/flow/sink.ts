@@ -126,22 +126,29 @@ async function* write<S>(
   }
   const { run, signal, columns } = context
   const from = slot.state as S | undefined
+  slot.doing = 'opens'
   if (from !== undefined) await spec.publish?.(from, context)
   const writer = await spec.open(context, from)
+  slot.doing = 'waits'
   let left = false
   try {
     for await (const value of input.pull(context)) {
       if (value instanceof Barrier) {
         failPoint('sink: before stage')
+        slot.doing = 'stages'
         const state = await writer.stage?.()
         failPoint('sink: after stage')
         slot.save(value, state)
+        slot.doing = 'waits'
         if (state !== undefined) value.onCommit(() => spec.publish?.(state, context))
         yield value
       } else if (value instanceof Control) yield value
       else {
         failPoint('sink: before write')
+        slot.doing = 'writes'
         await writer.write(withoutHeavy(value, columns))
+        slot.doing = 'waits'
+        slot.moves++
         failPoint('sink: after write')
         slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
       }
@@ -149,12 +156,14 @@ async function* write<S>(
     // An aborted input ends like a complete one.
     if (signal.aborted) return
     failPoint('sink: before finish')
+    slot.doing = 'finishes'
     const { summary, state } = await writer.finish()
     slot.end({ summary, state })
     await leave(spec, state, context, writer)
     left = true
     yield summary
   } finally {
+    slot.doing = 'idle'
     if (!left) await writer.abort(run?.durable ?? false)
   }
 }

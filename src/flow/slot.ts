@@ -2,6 +2,23 @@ import type { Barrier } from './control.ts'
 import type { Counts, Saved } from './saved.ts'
 
 /**
+ * What a part is doing: nothing (`idle`), waiting for its input, working on a value, reading (a source that has
+ * been asked), waiting until its reader has taken what it has `given`, opening, writing, staging or finishing an
+ * output, or saving its state.
+ */
+export type Doing =
+  | 'idle'
+  | 'waits'
+  | 'works'
+  | 'reads'
+  | 'given'
+  | 'opens'
+  | 'writes'
+  | 'stages'
+  | 'finishes'
+  | 'saves'
+
+/**
  * The place of a part that is being read: its counters, and its share of each checkpoint. A part
  * that is read in several lanes of a run has a slot in each.
  */
@@ -14,6 +31,12 @@ export class Slot {
   readonly saved: Saved | undefined
   /** Folder of the files that its state names, at the checkpoint to go on from. */
   readonly folder: string | undefined
+  /** What the part is doing now: set where it changes, read by the watchdog. */
+  doing: Doing = 'idle'
+  /** Grows whenever something moves in the part. */
+  moves = 0
+  /** What it is called, if it works as one with others. */
+  label: string | undefined
   #end: Saved | undefined
 
   constructor(key: string, saved?: Saved, folder?: string) {

@@ -129,6 +129,7 @@ async function* withBarriers<T, P>(
 
   try {
     for (;;) {
+      slot.doing = 'reads'
       const pulled = values.next()
       pulled.catch(() => undefined)
       let result: IteratorResult<readonly [T | Control | Skipped<T>, P], undefined> | undefined
@@ -140,11 +141,14 @@ async function* withBarriers<T, P>(
       }
       if (result.done) break
       position = result.value[1]
+      slot.doing = 'given'
+      slot.moves++
       yield result.value[0]
       failPoint('source: after a batch')
     }
     if (!signal.aborted) yield* due()
   } finally {
+    slot.doing = 'idle'
     stopListening?.()
     await values.return()
   }

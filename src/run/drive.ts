@@ -107,6 +107,7 @@ function startEnds(
   }
   checkpointer?.start(state, named.length, {
     async ready(barrier) {
+      state.writing = `checkpoint ${String(barrier.checkpoint)}`
       saved = new Deferred()
       await rejects.pass(barrier)
       return !written || Promise.race([saved.promise.then(() => true), never(written)])

@@ -15,6 +15,7 @@ export async function publish(
   rejects: RejectLog,
   { summary, checkpointer }: { summary: unknown; checkpointer: Checkpointer | undefined },
 ): Promise<void> {
+  run.writing = 'its outputs'
   const states = new Map<string, Saved>()
   if (checkpointer) await rejects.saveAll(states)
   await checkpointer?.finish('complete', summary, states)

@@ -11,6 +11,7 @@ import {
 } from '../options.ts'
 import type { CheckpointOptions } from './checkpointer.ts'
 import type { RunSettings } from './run-state.ts'
+import type { Stall } from './watchdog.ts'
 
 /** How far a run is. */
 export interface Progress {
@@ -74,6 +75,15 @@ export interface RunOptions extends RunSettings {
   readonly timeoutMs?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
+  /**
+   * Time in which no row moves after which the run tells which part holds it up, by `onNote` and `onStall`, and
+   * goes on. 0: never.
+   *
+   * @default 60_000
+   */
+  readonly stallMs?: number
+  /** Called when no row has moved for `stallMs`, and again after each further `stallMs`. */
+  readonly onStall?: (stall: Stall) => void
   /** Tells the user something, in one line. */
   readonly onNote?: (line: string) => void
 }
@@ -84,7 +94,7 @@ const longestMs = 2 ** 31 - 1
 const optionNames = [
   ...['seed', 'threads', 'memory', 'spillDir', 'only', 'disk', 'signal', 'drain', 'rejects'],
   ...['maxRejectRatio', 'command', 'onProgress', 'progressMs', 'total', 'checkpoint', 'onNote'],
-  'timeoutMs',
+  ...['timeoutMs', 'stallMs', 'onStall'],
 ]
 
 /** Throws an {@link OptionError} if an option is unknown or wrong. */
@@ -97,6 +107,7 @@ export function checkOptions(options: RunOptions): void {
   numberBetween('maxRejectRatio', options.maxRejectRatio ?? 0.5, 0, 1)
   positiveInteger('progressMs', options.progressMs ?? 200)
   if (options.timeoutMs !== undefined) numberBetween('timeoutMs', options.timeoutMs, 1, longestMs)
+  if (options.stallMs !== undefined) numberBetween('stallMs', options.stallMs, 0, longestMs)
   if (!checkpoint) return
   knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
   nonEmptyString('folder', checkpoint.folder)

@@ -101,6 +101,8 @@ export class Run {
   readonly publications: Publication[] = []
   /** The rows that it does again; undefined if it does all. */
   readonly only: Selection | undefined
+  /** What is written for the run itself: a checkpoint, or its outputs under their names. */
+  writing: string | undefined
   readonly #windows: ReadonlyMap<object, number> | undefined
   readonly #spillDir: string
   readonly #checkpoint: Durable | undefined
@@ -178,6 +180,7 @@ export class Run {
   /** Notes that `barrier` is committed: a source that is opened later does not send it. */
   settle(barrier: Barrier): void {
     if (this.#due === barrier) this.#due = undefined
+    this.writing = undefined
   }
 
   /** Whether sources are to end early: what they have given goes on to the sinks. */

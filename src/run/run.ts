@@ -15,6 +15,7 @@ import { Run } from './run-state.ts'
 import type { RunSummary } from './run-summary.ts'
 import { sameTargets } from './check.ts'
 import { Tally } from './tally.ts'
+import { defaultStallMs, stallText, Watchdog } from './watchdog.ts'
 import { withTimeout } from './with-timeout.ts'
 
 export type { Progress, RunOptions } from './run-options.ts'
@@ -123,6 +124,7 @@ async function running(
     return { rows: tally.rowsRead(), rejected: rejects.count, seconds }
   }
   const show = shown(flows, options, progress)
+  const endWatch = watched(state, flows, options)
   try {
     const { sinks, complete } = await drive(named, { state, rejects, options, checkpointer })
     if (complete) tally.verify(rejects.count, sinks.slice(0, flows.length).flat())
@@ -138,10 +140,27 @@ async function running(
     return summary
   } finally {
     show.end()
+    endWatch()
     await discard(state)
     await rejects.end()
     await state.close()
   }
+}
+
+/** Tells what holds the run up when no row moves; returns what ends that. */
+function watched(
+  state: Run,
+  flows: readonly Flow<unknown>[],
+  { stallMs = defaultStallMs, onStall, onNote }: RunOptions,
+): () => void {
+  if (stallMs === 0) return () => undefined
+  return new Watchdog(state, flows, {
+    stallMs,
+    onStall(stall) {
+      onNote?.(stallText(stall))
+      onStall?.(stall)
+    },
+  }).start()
 }
 
 /** Calls `onProgress` now and then. */

@@ -120,12 +120,18 @@ async function* makeTable(
     const after = await schema(table.schema)
     slot.counts.rowsIn = slot.counts.rowsKept = table.numRows
     failPoint('table: before a pass')
+    slot.doing = 'works'
     if (table.numRows === 0) table = table.withSchema(after)
     else
       table = await inStage(name, () =>
-        table.append(run(table, context, ownBytes), { stage: slot.key, blocksBytes }),
+        table.append(run(table.readBy(slot), context, ownBytes), {
+          stage: slot.key,
+          blocksBytes,
+          slot,
+        }),
       )
     failPoint('table: after a pass')
+    slot.doing = 'idle'
     slot.end(context.run?.durable ? table.save() : undefined)
     const barrier = context.run?.barrier
     if (barrier && barrier !== passed) {
@@ -135,6 +141,7 @@ async function* makeTable(
     made = true
     return table
   } finally {
+    slot.doing = 'idle'
     if (!made) await table.close()
   }
 }

@@ -52,16 +52,21 @@ export async function* drained(
   let done = false
   try {
     if (from) await inStage(stage, () => writer.restore(from.table))
+    slot.doing = 'waits'
     for await (const value of source.pull(inLane(context, slot.key))) {
-      if (value instanceof RecordBatch)
+      if (value instanceof RecordBatch) {
+        slot.doing = 'writes'
         await inStage(stage, () => writer.push(withoutHeavy(value, columns)))
-      else {
+        slot.moves++
+      } else {
         if (value instanceof Barrier) {
+          slot.doing = 'saves'
           const table = await inStage(stage, () => writer.save())
           slot.save(value, { folder: folder.name, table } satisfies DrainState)
         }
         yield value
       }
+      slot.doing = 'waits'
     }
     signal.throwIfAborted()
     const files = await inStage(stage, () => writer.finish())

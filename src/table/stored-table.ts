@@ -2,6 +2,7 @@ import { type Data, type RecordBatch, Schema } from 'apache-arrow'
 import { batchOfData } from '../batch/batch.ts'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
 import { missingColumn, schemaWith } from '../batch/schema.ts'
+import type { Slot } from '../flow/slot.ts'
 import type { Run } from '../run/run-state.ts'
 import { blockRows, ColumnFile, type WholeFileState } from './column-file.ts'
 import type { ColumnReader } from './column-reader.ts'
@@ -32,6 +33,7 @@ export class StoredTable {
   readonly #folder: TableFolder
   readonly #files: ReadonlyMap<string, ColumnFile>
   readonly #signal: AbortSignal
+  readonly #slot: Slot | undefined
 
   constructor(parts: {
     schema: Schema
@@ -39,12 +41,14 @@ export class StoredTable {
     folder: TableFolder
     files: ReadonlyMap<string, ColumnFile>
     signal: AbortSignal
+    slot?: Slot | undefined
   }) {
     this.schema = parts.schema
     this.numRows = parts.numRows
     this.#folder = parts.folder
     this.#files = parts.files
     this.#signal = parts.signal
+    this.#slot = parts.slot
   }
 
   /** Bytes on disk. */
@@ -75,7 +79,9 @@ export class StoredTable {
         this.#signal.throwIfAborted()
         const end = from - (from % blockRows) + blockRows
         const to = Math.min(this.numRows, end, ...readers.map((reader) => reader.endOf(from)))
-        yield await batch(schema, readers, { from, to })
+        const read = await batch(schema, readers, { from, to })
+        if (this.#slot) this.#slot.moves++
+        yield read
         from = to
       }
     } finally {
@@ -92,6 +98,7 @@ export class StoredTable {
         throw new RangeError(
           `Expected a block below ${String(this.numBlocks)}, got ${String(block)}`,
         )
+      if (this.#slot) this.#slot.moves++
       return await batch(schema, readers, { from, to: Math.min(this.numRows, from + blockRows) })
     } finally {
       for (const reader of readers) await reader.close()
@@ -106,13 +113,14 @@ export class StoredTable {
    */
   async append(
     batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>,
-    { stage, blocksBytes }: TableStage,
+    { stage, blocksBytes, slot }: TableStage & { readonly slot?: Slot },
   ): Promise<StoredTable> {
     const writer = new TableWriter(this.#folder, { stage: `columns of ${stage}`, blocksBytes })
     try {
       for await (const batch of batches) {
         this.#signal.throwIfAborted()
         await writer.push(batch)
+        if (slot) slot.moves++
       }
       if (writer.numRows !== this.numRows)
         throw new Error(
@@ -139,6 +147,15 @@ export class StoredTable {
     this.#folder.readers++
     const { schema, numRows } = this
     return new StoredTable({ schema, numRows, folder: this.#folder, files: this.#files, signal })
+  }
+
+  /** The same table, whose blocks count as moves of `slot` when they are read. */
+  readBy(slot: Slot): StoredTable {
+    const { schema, numRows } = this
+    return new StoredTable({
+      ...{ schema, numRows, slot },
+      ...{ folder: this.#folder, files: this.#files, signal: this.#signal },
+    })
   }
 
   /** What it takes to find the table again in a run with checkpoints. */

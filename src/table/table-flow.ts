@@ -54,15 +54,20 @@ async function* readOut(flow: TableFlow, context: Context): AsyncGenerator<Recor
 
   const table = yield* noting(flow.table(context), (barrier) => (passed = barrier))
   try {
+    slot.doing = 'reads'
     const schema = columns ? schemaWithoutHeavy(table.schema, columns) : table.schema
     for await (const batch of table.read(schema.names.map(String), row)) {
+      slot.doing = 'given'
+      slot.moves++
       yield* due()
       yield batch
+      slot.doing = 'reads'
       row += batch.numRows
     }
     yield* due()
     if (!signal.aborted) slot.end()
   } finally {
+    slot.doing = 'idle'
     await table.close()
   }
 }

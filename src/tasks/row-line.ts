@@ -33,6 +33,8 @@ export interface LinePlan {
   readonly threads: number
   /** Bytes of decoded pictures that the threads may hold together. */
   readonly roomBytes: number
+  /** Called with the number of rows that have not been answered, when it changes. */
+  readonly onRows: (rows: number) => void
   /** Ends the line. */
   readonly signal: AbortSignal
 }
@@ -52,6 +54,8 @@ export class RowLine {
   #ended = false
   #failure: { readonly cause: unknown } | undefined
   #crash: { readonly cause: unknown; readonly ids: string[] } | undefined
+  /** Rows that have not been answered. */
+  #rows = 0
   #bell = new Deferred()
 
   constructor(input: AsyncIterable<RecordBatch | Control>, plan: LinePlan) {
@@ -127,6 +131,7 @@ export class RowLine {
     const outcomes = Array.from({ length: batch.numRows }, () => undefined)
     const open: OpenBatch = { batch, adds, outcomes }
     this.#open.push(open)
+    this.#plan.onRows((this.#rows += batch.numRows))
     for (let row = 0; row < batch.numRows; row++) this.#waiting.push({ open, row })
   }
 
@@ -137,6 +142,7 @@ export class RowLine {
         if (this.#plan.reads.includes(field.name))
           input[field.name] = valueAt(field, column(batch, field.name), row)
       outcomes[row] = await pool.run(input)
+      this.#plan.onRows(--this.#rows)
     } catch (cause) {
       this.#crash ??= { cause, ids: [] }
       if (cause === this.#crash.cause) this.#crash.ids.push(String(column(batch, 'id').get(row)))

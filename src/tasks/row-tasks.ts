@@ -10,6 +10,7 @@ import { memoryOf } from '../flow/memory.ts'
 import { wanting } from '../flow/operate.ts'
 import { type OpenBatch, RowLine } from './row-line.ts'
 import type { Counts } from '../flow/saved.ts'
+import type { Slot } from '../flow/slot.ts'
 import { release, slotOf } from '../flow/slot-of.ts'
 import { columnOf } from './row-values.ts'
 import { isHeavy, requireField, schemaWith } from '../batch/schema.ts'
@@ -112,6 +113,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),
     threads: run?.threads ?? availableParallelism(),
     roomBytes: memoryOf(chain.stages[0] as TaskFlow, context),
+    onRows: rowsMarked(slots),
     signal,
   })
   for await (const done of line.results()) {
@@ -120,6 +122,16 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     else yield* finished(done, specs, counts, context)
   }
   if (!signal.aborted) for (const slot of slots) slot.end()
+}
+
+/** One thread takes a row through all tasks, so what stands still is the chain: its last slot says so for all. */
+function rowsMarked(slots: readonly Slot[]): (rows: number) => void {
+  const slot = slots.at(-1) as Slot
+  slot.label = slots.map(({ key }) => key).join(' + ')
+  return (rows) => {
+    slot.doing = rows > 0 ? 'works' : 'waits'
+    slot.moves++
+  }
 }
 
 /** Rejects name rows by their id, so every task needs it. */

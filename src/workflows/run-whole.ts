@@ -11,7 +11,7 @@ import type { WorkflowContext, WorkflowOptions } from './workflow.ts'
  */
 export async function runWhole(
   job: Job,
-  { seed, threads, memory, checkpoint, timeoutMs, only }: WorkflowOptions,
+  { seed, threads, memory, checkpoint, timeoutMs, stallMs, only }: WorkflowOptions,
   { signal, drain, onProgress, note }: WorkflowContext,
   rejected?: Pick<RunOptions, 'rejects' | 'command'>,
 ): Promise<RunSummary> {
@@ -20,6 +20,7 @@ export async function runWhole(
     ...(threads !== undefined && { threads }),
     ...(memory !== undefined && { memory }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(stallMs !== undefined && { stallMs }),
     ...(checkpoint && { checkpoint, drain }),
     ...(only && { only, total: only.size }),
     ...rejected,

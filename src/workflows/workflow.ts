@@ -30,6 +30,8 @@ export interface WorkflowOptions {
   readonly memory?: number
   /** Longest time that the run may take; see `RunOptions`. */
   readonly timeoutMs?: number
+  /** When it tells what holds it up; see `RunOptions`. */
+  readonly stallMs?: number
   /** Keeps checkpoints, so that a run that was cut short can be resumed. */
   readonly checkpoint?: CheckpointOptions
   /** See `RunOptions`. */

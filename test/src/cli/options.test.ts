@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { checkpointOf, timeOf } from '../../../src/cli/options.ts'
+import { checkpointOf, timeOf, timeOrOffOf } from '../../../src/cli/options.ts'
 import { UsageError } from '../../../src/cli/usage-error.ts'
 
 describe('timeOf', () => {
@@ -21,6 +21,20 @@ describe('timeOf', () => {
       expect(() => timeOf(text)).toThrow(InvalidArgumentError)
     },
   )
+})
+
+describe('timeOrOffOf', () => {
+  it.each([
+    ['off', 0],
+    ['0', 0],
+    ['90s', 90_000],
+  ])('takes %s for %i ms', (text, ms) => {
+    expect(timeOrOffOf(text)).toBe(ms)
+  })
+
+  it.each(['', 'on', '60', '0s'])('refuses `%s`', (text) => {
+    expect(() => timeOrOffOf(text)).toThrow(InvalidArgumentError)
+  })
 })
 
 describe('checkpointOf', () => {

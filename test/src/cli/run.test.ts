@@ -124,4 +124,18 @@ describe('millrace run', () => {
     const file = `${folderOf({ 'pipeline.ts': text })}/pipeline.ts`
     expect(await interrupted(file, ['SIGINT', 'SIGINT'])).toMatchObject({ code: 'SIGINT' })
   })
+
+  it('says which part holds it up, with --stall', async () => {
+    const file = pipeline('stuck(true).pipe(refuse(), out())')
+    let told = false
+    const { code, stderr } = await millrace(['run', file, '--stall', '40ms'], {
+      onStderr(text, kill) {
+        if (told || !text.includes('`stuck` has been asked for rows and gives none')) return
+        told = true
+        kill('SIGTERM')
+      },
+    })
+    expect(code).toBe(143)
+    expect(stderr).toMatch(/^no row has moved for 0\.\d+ s: `stuck` has been asked/m)
+  })
 })
