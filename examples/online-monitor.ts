@@ -1,37 +1,32 @@
 /** Watches a folder: models learn from pictures as they arrive, and unfamiliar ones raise an alert. */
-import type { RecordBatch, Schema } from 'apache-arrow'
-import { boolColumn, column, flowOf, source, withColumns } from 'millrace'
-import { fromFiles } from 'millrace/connectors/from-files'
+import { join } from 'node:path'
+import type { RecordBatch } from 'apache-arrow'
+import { boolColumn, column, stateless, withColumns } from 'millrace'
 import { toJsonl } from 'millrace/connectors/to-jsonl'
 import { decode } from 'millrace/operators/decode'
 import { gmm } from 'millrace/operators/gmm'
 import { infer } from 'millrace/operators/infer'
+import { limit } from 'millrace/operators/limit'
 import { neighbors } from 'millrace/operators/neighbors'
 import { pca } from 'millrace/operators/pca'
 import { resize } from 'millrace/operators/resize'
-import { distinct, exhaustMap, map, take, timer } from 'rxjs'
+import { map } from 'rxjs'
+import { arrivals } from './arrivals.ts'
 
-/** Looks into the folder every second: a batch of one row for each picture that is new there. */
-function arrivals(folder: string) {
-  const files = fromFiles(folder, { batchRows: 1 })
-  const looks = timer(0, 1_000).pipe(exhaustMap(() => files))
-  const rows = looks.pipe(distinct((row) => String(column(row, 'id').get(0))))
-  const schema = () => files.schema() as Promise<Schema>
-  const read = () => flowOf(rows.pipe(map((row) => [row, undefined] as const)))
-  return source({ name: 'arrivals', bounded: false, schema, read })
-}
+const clipart = join(import.meta.dirname, 'clipart')
+const learning = { warmupRows: 128, windowRows: 32 }
 
 /** Less familiar than all but 5 % of what the model has learned. */
-function withAlert(row: RecordBatch) {
-  const percentile = Number(column(row, 'familiarity_percentile').get(0))
-  return withColumns(row, [boolColumn('alert', [percentile < 5])])
+function withAlert(rows: RecordBatch) {
+  const alerts = Array.from(column(rows, 'familiarity_percentile'), (p) => Number(p) < 5)
+  return withColumns(rows, [boolColumn('alert', alerts)])
 }
 
-export default function onlineMonitor([folder, most = 'Infinity']: string[]) {
-  const pictures = arrivals(folder ?? `${import.meta.dirname}/clipart`)
-  const decoded = pictures.pipe(decode({ onError: 'reject' }), resize({ width: 224, height: 224 }))
-  const learning = { warmupRows: 128, windowRows: 32 }
-  const reduced = decoded.pipe(infer(), pca({ components: 16, ...learning }))
-  const scored = reduced.pipe(gmm(learning), neighbors(), map(withAlert), take(Number(most)))
-  return scored.pipe(toJsonl('-', { columns: ['id', 'familiarity', 'near_id', 'alert'] }))
+export default function onlineMonitor([folder = clipart, most, out = '-']: string[]) {
+  const decoded = arrivals(folder).pipe(decode({ onError: 'reject' }))
+  const embedded = decoded.pipe(resize({ width: 224, height: 224 }), infer())
+  const scored = embedded.pipe(pca({ components: 16, ...learning }), gmm(learning), neighbors())
+  const alerts = scored.pipe(stateless(map(withAlert)))
+  const watched = most === undefined ? alerts : alerts.pipe(limit(Number(most)))
+  return watched.pipe(toJsonl(out, { columns: ['id', 'familiarity', 'near_id', 'alert'] }))
 }

@@ -1,7 +1,6 @@
-/** Fits models to the train split and saves them, then scores the test split: a JSON line a picture. */
+/** Two runs: `fit` fits models to the train split and saves them, `score` scores the test split by them. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from 'millrace'
 import { fromFiles } from 'millrace/connectors/from-files'
 import { toJsonl } from 'millrace/connectors/to-jsonl'
 import { decode } from 'millrace/operators/decode'
@@ -11,27 +10,27 @@ import { neighbors } from 'millrace/operators/neighbors'
 import { pca } from 'millrace/operators/pca'
 import { resize } from 'millrace/operators/resize'
 
-const temporary = join(tmpdir(), 'millrace-score-new-batch')
+const clipart = join(import.meta.dirname, 'clipart')
+const saved = join(tmpdir(), 'millrace-score-new-batch')
+const scores = ['familiarity', 'familiarity_percentile', 'near_id', 'near_distance']
 
-function embedded(split: string) {
-  const folder = join(import.meta.dirname, 'clipart', split)
-  const pictures = fromFiles(folder, { split, name: split }).pipe(decode({ onError: 'reject' }))
-  return pictures.pipe(resize({ width: 224, height: 224 }), infer())
+function embedded(split: string, folder: string) {
+  const pictures = fromFiles(join(folder, split), { split, name: split })
+  return pictures.pipe(decode({ onError: 'reject' }), resize({ width: 224, height: 224 }), infer())
 }
 
-export default async function scoreNewBatch([out = '-', models = temporary]: string[]) {
-  const train = embedded('train').pipe(
-    pca({ components: 32, save: join(models, 'pca') }),
-    gmm({ save: join(models, 'gmm') }),
-    neighbors({ save: join(models, 'neighbors') }),
-  )
-  await run(train)
-
-  const scores = ['familiarity', 'familiarity_percentile', 'near_id', 'near_distance']
-  return embedded('test').pipe(
-    pca({ model: join(models, 'pca') }),
-    gmm({ model: join(models, 'gmm') }),
-    neighbors({ model: join(models, 'neighbors') }),
+export default function scoreNewBatch([step, models = saved, out = '-', data = clipart]: string[]) {
+  const folder = (kind: string) => join(models, kind)
+  if (step === 'fit')
+    return embedded('train', data).pipe(
+      pca({ components: 32, save: folder('pca') }),
+      gmm({ save: folder('gmm') }),
+      neighbors({ save: folder('neighbors') }),
+    )
+  return embedded('test', data).pipe(
+    pca({ model: folder('pca') }),
+    gmm({ model: folder('gmm') }),
+    neighbors({ model: folder('neighbors') }),
     toJsonl(out, { columns: ['id', 'label', ...scores] }),
   )
 }

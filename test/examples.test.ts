@@ -77,7 +77,7 @@ async function table(path: string): Promise<Row[]> {
 }
 
 describe('examples', () => {
-  it.each(['report-folder.ts', 'score-new-batch.ts', 'online-monitor.ts'])(
+  it.each(['report-folder.ts', 'score-new-batch.ts', 'online-monitor.ts', 'arrivals.ts'])(
     '%s has fewer than 40 lines',
     (name) => {
       const lines = readFileSync(join(examples, name), 'utf8').trimEnd().split('\n')
@@ -110,7 +110,9 @@ describe('examples', () => {
     async () => {
       const models = join(folder, 'models')
       const file = join(examples, 'score-new-batch.ts')
-      const { code, stdout } = await millrace(['run', file, '--', '-', models])
+      const fitted = await millrace(['run', file, '--', 'fit', models])
+      expect(fitted).toMatchObject({ code: 0, stdout: '' })
+      const { code, stdout } = await millrace(['run', file, '--', 'score', models])
       expect(code).toBe(0)
       expectRows(rowsOf(stdout), 'score-new-batch.jsonl')
       const kinds = ['pca', 'gmm', 'neighbors'].map((name) => {
