@@ -101,11 +101,15 @@ export async function requireAbout(models: string, model_hash: string | null): P
 }
 
 function parsed(text: string, url: string): AboutModels {
+  let value: unknown
   try {
-    return JSON.parse(text) as AboutModels
+    value = JSON.parse(text)
   } catch (cause) {
     throw new DataError(`Expected ${url} to be JSON`, { url }, { cause })
   }
+  if (typeof value === 'object' && value !== null && 'model_hash' in value)
+    return value as AboutModels
+  throw new DataError(`Expected \`model_hash\` in ${url}, got ${text.slice(0, 40)}`, { url })
 }
 
 /** Adds `x` and `y`, the first two columns of the tensor `pca`; with one column `y` is 0. */
