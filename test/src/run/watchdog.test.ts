@@ -12,6 +12,7 @@ import { run } from '../../../src/run/run.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { type Stall, stallText, Watchdog } from '../../../src/run/watchdog.ts'
 import { operateTable } from '../../../src/table/column-store.ts'
+import { rowTask } from '../../../src/tasks/row-tasks.ts'
 import { letters, nothing, toKept } from '../../helpers/flows.ts'
 import { pulled } from '../../helpers/runs.ts'
 import { pause, turn } from '../../helpers/sources.ts'
@@ -266,6 +267,32 @@ describe('run with `stallMs`', () => {
     expect(stalls.at(-1)).toMatchObject({ operator: 'one', doing: 'works' })
     expect(notes).toEqual(stalls.map(stallText))
     expect(memory.ids).toEqual(['a0', 'a1', 'a2', 'a3'])
+  })
+
+  it('names row tasks that share their threads together', async () => {
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const code = `export const start = ({ gate }) => ({ run: () => (Atomics.wait(gate, 0, 0), {}) })`
+    const task = (name: string) =>
+      rowTask({
+        name,
+        task: `data:text/javascript,${encodeURIComponent(code)}`,
+        options: { gate },
+        ...{ reads: ['id'], makes: [], fields: () => [], onError: 'fail' },
+      })
+    const stalls: Stall[] = []
+    await run(letters('a', 4).pipe(task('first'), task('second'), kept()), {
+      stallMs: 5,
+      threads: 1,
+      onStall(stall) {
+        stalls.push(stall)
+        if (!stall.operator.includes('second')) return
+        Atomics.store(gate, 0, 1)
+        Atomics.notify(gate, 0)
+      },
+    })
+    expect(stalls).toContainEqual(
+      expect.objectContaining({ operator: 'first + second', doing: 'works' }),
+    )
   })
 
   it('says nothing if it is 0', async () => {
