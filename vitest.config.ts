@@ -1,6 +1,16 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
+const here = import.meta.dirname
+
 export default defineConfig({
+  resolve: {
+    // Tests that import an example run it from the sources, as they do everything else.
+    alias: [
+      { find: /^millrace$/, replacement: join(here, 'src', 'index.ts') },
+      { find: /^millrace\/(.*)$/, replacement: join(here, '$1.ts') },
+    ],
+  },
   test: {
     dir: 'test',
     // Much of the time goes into processes that are waited for.

@@ -15,6 +15,8 @@ export interface Ended {
 
 export interface CommandOptions {
   readonly cwd?: string
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>
   /** Called with what has been written to stdout so far. */
   readonly onStdout?: (text: string) => void
   /** User and group that it runs as; only root can choose. */
@@ -28,7 +30,7 @@ export function millrace(args: readonly string[], options: CommandOptions = {}):
   const child = spawn(process.execPath, [main, ...args], {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.user !== undefined && { uid: options.user, gid: options.user }),
-    env: { ...process.env, DEBUG: '' },
+    env: { ...process.env, DEBUG: '', ...options.env },
   })
   let stdout = ''
   let stderr = ''

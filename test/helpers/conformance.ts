@@ -24,7 +24,7 @@ export type Paced = <T>(source: Observable<T>) => Flow<T>
 /** What has to give the same when its run is cut short and resumed. */
 export interface Subject {
   /** Makes the job, new each time, which writes into the folder `out`. `paced` goes behind its sources, and behind what blocks. */
-  readonly job: (out: string, paced: Paced) => Job
+  readonly job: (out: string, paced: Paced) => Job | Promise<Job>
   /**
    * Batches from one checkpoint to the next.
    *
@@ -37,6 +37,12 @@ export interface Subject {
    * @default false
    */
   readonly rejectsInAnyOrder?: boolean
+  /**
+   * How often the run is cut.
+   *
+   * @default as often as it goes
+   */
+  readonly cuts?: number
 }
 
 /** What a run left, and what it said. */
@@ -51,14 +57,15 @@ export interface Outcome {
 }
 
 /** Runs the subject straight. */
-export async function straight(subject: Subject): Promise<Outcome> {
+export async function straight(subject: Subject, { threads = 2 } = {}): Promise<Outcome> {
   return inFolder(async (folder) => {
     const out = join(folder, 'out')
     await mkdir(out)
-    const summary = await run(
-      subject.job(out, (source) => flowOf(source)),
-      { rejects: toJsonl(join(out, 'rejects.jsonl')), threads: 2, maxRejectRatio: 1 },
-    )
+    const summary = await run(await subject.job(out, (source) => flowOf(source)), {
+      rejects: toJsonl(join(out, 'rejects.jsonl')),
+      threads,
+      maxRejectRatio: 1,
+    })
     return outcome(summary, out)
   })
 }
@@ -100,20 +107,23 @@ async function onePart(
 ): Promise<RunSummary | undefined> {
   const stop = new AbortController()
   const drain = new AbortController()
+  const last = part > (subject.cuts ?? Infinity)
   // Goes a little further in each part, so that the cuts come to other places.
   const paced = pacing(subject.every ?? 3, {
     committed() {
+      if (last) return
       if (cut === 'at each checkpoint') stop.abort()
       // While it is being committed: the last one has to wait.
       if (cut === 'by draining' && part % 2 === 0) drain.abort()
     },
     batch(sinceCommit, all) {
+      if (last) return
       if (cut === 'between checkpoints' && sinceCommit === 1 + (part % 3)) stop.abort()
       if (cut === 'by draining' && all === 2 + (part % 4)) drain.abort()
     },
   })
   try {
-    const summary = await run(subject.job(out, paced), {
+    const summary = await run(await subject.job(out, paced), {
       rejects: toJsonl(join(out, 'rejects.jsonl')),
       threads: 2,
       maxRejectRatio: 1,
@@ -208,8 +218,8 @@ async function outcome(summary: RunSummary, out: string): Promise<Outcome> {
   }
 }
 
-/** What the files of a folder have: the parts of a table are put together. */
-async function filesIn(out: string): Promise<Readonly<Record<string, unknown>>> {
+/** What the files of a folder hold: the parts of a table are put together. */
+export async function filesIn(out: string): Promise<Readonly<Record<string, unknown>>> {
   const found = await readdir(out, { recursive: true, withFileTypes: true })
   const paths = found.flatMap((file) => (file.isFile() ? [join(file.parentPath, file.name)] : []))
   const files: Record<string, unknown> = {}
@@ -231,7 +241,8 @@ async function contentOf(path: string): Promise<unknown> {
   return rows
 }
 
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+/** Works in a folder of its own, which is removed afterwards. */
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'conformance-'))
   try {
     return await work(folder)
