@@ -175,6 +175,8 @@ function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
         toJsonl(join(out, 'rows.jsonl'), { ...(columns && { columns }) }),
       ),
     every: 2,
+    // Each part starts threads.
+    cuts: 2,
   }
 }
 
