@@ -13,10 +13,14 @@ export interface DecodeTaskOptions extends Readonly<Record<string, unknown>> {
   readonly limitPixels: number
 }
 
-/** What reads the formats of `pictureFormat` in libvips. */
-const readers = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
-  (name) => `VipsForeignLoad${name}Buffer`,
-)
+/**
+ * What else libvips may read: text that names other files, and formats of which nobody asked. They are blocked one by
+ * one, since blocking all and then allowing six would fail pictures that another thread has in work meanwhile.
+ */
+const otherReaders = [
+  ...['Svg', 'Pdf', 'Magick', 'Magick7', 'OpenSlide', 'Openexr', 'Fits', 'Mat', 'Csv', 'Matrix'],
+  ...['Raw', 'Vips', 'Analyze', 'Rad', 'Ppm', 'Jp2k', 'Jxl', 'Nifti', 'Uhdr', 'Dcraw'],
+].map((name) => `VipsForeignLoad${name}`)
 
 const sampleBytes: Readonly<Record<string, number>> = {
   ...{ uchar: 1, char: 1, ushort: 2, short: 2, uint: 4, int: 4, float: 4, double: 8 },
@@ -25,9 +29,7 @@ const sampleBytes: Readonly<Record<string, number>> = {
 
 /** Decodes a picture to 8-bit RGB. */
 export function start({ column, background, limitPixels }: DecodeTaskOptions): Task {
-  // SVG and PDF may name other files, and a library of the system's own may know a hundred formats more.
-  sharp.block({ operation: ['VipsForeignLoad'] })
-  sharp.unblock({ operation: readers })
+  sharp.block({ operation: otherReaders })
   return {
     async run(row, room) {
       const bytes = bytesIn(row, column)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { resumeCommand } from '../../../src/cli/resume-command.ts'
 
 const linked = '/opt/bin/millrace'
-const built = '/work/dist/src/cli/main.js'
+const built = '/home/me/dist/src/cli/main.js'
 
 describe('resumeCommand', () => {
   it.each([
@@ -24,12 +24,12 @@ describe('resumeCommand', () => {
     ['a run that was resumed', linked, ['run', '--resume', 'p.ts'], 'millrace run --resume p.ts'],
   ])('repeats %s', (_name, script, args, expected) => {
     const argv = ['/usr/bin/node', script, ...args]
-    expect(resumeCommand({ argv, cwd: '/work', env: {} })).toBe(expected)
+    expect(resumeCommand({ argv, cwd: '/home/me', env: {} })).toBe(expected)
   })
 
   it('repeats npx', () => {
     const argv = ['/usr/bin/node', '/cache/.bin/millrace', 'run', 'p.ts']
-    const typed = { argv, cwd: '/work', env: { npm_command: 'exec' } }
+    const typed = { argv, cwd: '/home/me', env: { npm_command: 'exec' } }
     expect(resumeCommand(typed)).toBe('npx millrace run p.ts --resume')
   })
 })
