@@ -17,6 +17,8 @@ export interface Line {
   readonly make: (inner: Inner) => Op
   /** `end`: gives nothing before the source ends, so a reader holds nothing meanwhile. `time`: works on an idle source. */
   readonly answers?: 'end' | 'time'
+  /** Subscribes to its source several times at once: which subscription goes first is not promised. */
+  readonly inAnyOrder?: true
 }
 
 type Make = (...given: readonly unknown[]) => Op
@@ -177,6 +179,7 @@ export const lines: readonly Line[] = [
   plain('pairwise', 'bounded'),
   {
     ...plain('partition', 'bounded'),
+    inAnyOrder: true,
     make: () => (source) =>
       rx.merge(...(op('partition', even)(source) as unknown as [Observable<unknown>])),
   },

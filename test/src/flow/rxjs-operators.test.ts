@@ -83,11 +83,13 @@ describe('the table of RxJS operators', () => {
 
   it.each(lines.filter((line) => line.answers !== 'time'))(
     '$name gives what it gives on a plain Observable',
-    async ({ make }) => {
+    async ({ make, inAnyOrder }) => {
       const inner = (i: unknown): Observable<unknown> => of(i, [i])
       const { flow, open } = counter(12)
       const plain = scheduled(numbers, asapScheduler)
-      expect(await all(flow.pipe(make(inner)))).toEqual(await all(plain.pipe(make(inner))))
+      const answers = [await all(flow.pipe(make(inner))), await all(plain.pipe(make(inner)))]
+      if (inAnyOrder) for (const values of answers) values.sort()
+      expect(answers[0]).toEqual(answers[1])
       await turn()
       expect(open()).toBe(0)
     },
