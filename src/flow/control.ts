@@ -1,6 +1,3 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Saved } from './saved.ts'
 
 /**
@@ -60,27 +57,12 @@ export class Barrier extends Control {
   readonly last: boolean
   /** By the key of the slot. */
   readonly states = new Map<string, Saved>()
-  readonly #fileFolder: (key: string) => Promise<string>
   readonly #afterCommit: (() => void | Promise<void>)[] = []
 
-  constructor(
-    checkpoint: number,
-    options: {
-      /** See {@link Barrier.last}. */
-      readonly last?: boolean
-      /** See {@link Barrier.fileFolder}. */
-      readonly fileFolder?: (key: string) => Promise<string>
-    } = {},
-  ) {
+  constructor(checkpoint: number, { last = false }: { readonly last?: boolean } = {}) {
     super()
     this.checkpoint = checkpoint
-    this.last = options.last ?? false
-    this.#fileFolder = options.fileFolder ?? (() => mkdtemp(join(tmpdir(), 'millrace-checkpoint-')))
-  }
-
-  /** A folder of this checkpoint for the files of a slot, whose state is too large for memory. */
-  fileFolder(key: string): Promise<string> {
-    return this.#fileFolder(key)
+    this.last = last
   }
 
   /** Leaves what has to be done once the manifest is in place; must be idempotent. */

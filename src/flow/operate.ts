@@ -23,13 +23,10 @@ export interface Step<T, R, S = unknown> {
   readonly next: (value: T) => Iterable<R | Control> | AsyncIterable<R | Control>
   /** Called once, when the input completes; yields what is still held. */
   readonly flush?: () => Iterable<R | Control> | AsyncIterable<R | Control>
-  /**
-   * Called at a barrier, when all values before it are answered; returns the state: anything
-   * `structuredClone` takes. What is too large for memory goes into files in `files()`, a folder of the checkpoint.
-   */
-  readonly snapshot?: (files: () => Promise<string>) => S | Promise<S>
-  /** Called before the first value, with the state to go on from and the folder of its files. */
-  readonly restore?: (state: S, files: string) => void | Promise<void>
+  /** Called at a barrier, when all values before it are answered; returns the state: anything `structuredClone` takes. */
+  readonly snapshot?: () => S | Promise<S>
+  /** Called before the first value, with the state to go on from. */
+  readonly restore?: (state: S) => void | Promise<void>
   /** Called last, however the stream ends. */
   readonly close?: () => void | Promise<void>
 }
@@ -146,13 +143,13 @@ async function* running<T, R>(
     async save(barrier) {
       failPoint('operator: at a barrier')
       slot.doing = 'saves'
-      slot.save(barrier, await step.snapshot?.(() => barrier.fileFolder(slot.key)))
+      slot.save(barrier, await step.snapshot?.())
       slot.doing = 'given'
       return barrier
     },
   }
   try {
-    if (slot.state !== undefined) await step.restore?.(slot.state, slot.folder ?? '')
+    if (slot.state !== undefined) await step.restore?.(slot.state)
     const values = untilAborted(input.pull(upstream), child.signal)
     yield* concurrency === 1
       ? oneByOne(values, work)

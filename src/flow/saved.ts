@@ -10,6 +10,9 @@ export interface Counts {
   dropped: number
 }
 
+/** Before the first row. */
+export const noCounts: Readonly<Counts> = { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
+
 /** What a checkpoint keeps of a slot. */
 export interface Saved {
   /** Rows up to there. */

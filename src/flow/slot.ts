@@ -1,5 +1,5 @@
 import type { Barrier } from './control.ts'
-import type { Counts, Saved } from './saved.ts'
+import { type Counts, noCounts, type Saved } from './saved.ts'
 
 /**
  * What a part is doing: nothing (`idle`), waiting for its input, working on a value, reading (a source that has
@@ -29,8 +29,6 @@ export class Slot {
   readonly counts: Counts
   /** What the checkpoint to go on from has of it. */
   readonly saved: Saved | undefined
-  /** Folder of the files that its state names, at the checkpoint to go on from. */
-  readonly folder: string | undefined
   /** What the part is doing now: set where it changes, read by the watchdog. */
   doing: Doing = 'idle'
   /** Grows whenever something moves in the part. */
@@ -39,11 +37,10 @@ export class Slot {
   label: string | undefined
   #end: Saved | undefined
 
-  constructor(key: string, saved?: Saved, folder?: string) {
+  constructor(key: string, saved?: Saved) {
     this.key = key
     this.saved = saved
-    this.folder = folder
-    this.counts = { ...(saved?.counts ?? { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }) }
+    this.counts = { ...(saved?.counts ?? noCounts) }
     this.#end = saved?.ended ? saved : undefined
   }
 

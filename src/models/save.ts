@@ -39,9 +39,8 @@ const formatVersion = 1
 export async function saveModel(folder: string, state: ModelState): Promise<void> {
   const target = resolve(folder)
   const temporary = `${target}.${randomUUID()}.tmp`
-  await mkdir(temporary, { recursive: true })
   try {
-    await writeFolder(temporary, state)
+    await writeModel(temporary, state)
     await replaceFolder(temporary, target, nodeDisk)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
@@ -57,7 +56,7 @@ export async function writeModel(temporary: string, state: ModelState): Promise<
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
   await writeFolder(temporary, state)
-  await syncFolder(dirname(temporary))
+  await nodeDisk.syncFolder(dirname(temporary))
 }
 
 /**
@@ -136,7 +135,7 @@ async function writeFolder(folder: string, state: ModelState): Promise<void> {
   const manifest = { format, formatVersion, kind, version, rowsSeen, parameters, arrays, files }
   const signed = { ...manifest, sha256: manifestChecksum(manifest) }
   await writeSynced(join(folder, manifestName), `${JSON.stringify(signed, null, 2)}\n`)
-  await syncFolder(folder)
+  await nodeDisk.syncFolder(folder)
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
@@ -260,9 +259,4 @@ async function writeSynced(path: string, bytes: Uint8Array | string): Promise<vo
 async function sync(path: string): Promise<void> {
   const file = await open(path, 'r+')
   await file.sync().finally(() => file.close())
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  await folder.sync().finally(() => folder.close())
 }

@@ -4,7 +4,7 @@ import type { Flow, Guarantee } from '../flow/flow.ts'
 import { knownOptions, nearest, oneOf } from '../options.ts'
 import { guarantees, weakerSinks } from './guarantee.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
-import type { Problem } from './problem.ts'
+import { optionProblem, type Problem } from './problem.ts'
 import { unresumable } from './resumable.ts'
 
 export type { Problem } from './problem.ts'
@@ -128,6 +128,6 @@ export function sameTargets(flows: readonly Flow<unknown>[]): readonly Problem[]
     owners.set(target, name)
     if (other === undefined) return []
     const message = `Expected each sink to write somewhere else, got ${other} and ${name} that both write ${target}`
-    return [{ level: 'error', operator: name, message, code: 'OPTION' } as const]
+    return [optionProblem(name, message)]
   })
 }

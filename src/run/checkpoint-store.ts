@@ -19,7 +19,7 @@ import { type Checkpoint, readCheckpoint, readManifest, writeCheckpoint } from '
 import { failPoint } from './fail-point.ts'
 
 export type { Checkpoint } from './checkpoint.ts'
-export type { Publication, RunStatus, StoredPlanPart } from './manifest.ts'
+export type { FolderMove, RunStatus, StoredPlanPart } from './manifest.ts'
 
 /** How a {@link CheckpointStore} is opened. */
 export interface CheckpointStoreOptions {

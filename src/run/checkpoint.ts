@@ -7,7 +7,7 @@ import {
   encodeManifest,
   type Manifest,
   manifestVersion,
-  type Publication,
+  type FolderMove,
   type RunStatus,
   type StoredPlanPart,
 } from './manifest.ts'
@@ -27,7 +27,7 @@ export interface Checkpoint {
   /** State by slot: anything `structuredClone` takes. */
   readonly states: ReadonlyMap<string, unknown>
   /** What gets its final name when the run is published. */
-  readonly publications: readonly Publication[]
+  readonly publications: readonly FolderMove[]
   /** What the run did, once it is published: anything `structuredClone` takes. */
   readonly summary?: unknown
 }

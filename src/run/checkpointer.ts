@@ -88,11 +88,8 @@ export class Checkpointer {
       readonly everyMs: number
       readonly plan: readonly StoredPlanPart[]
       readonly seed: number
-      /** Folders of files, by slot. */
-      readonly files: ReadonlyMap<string, string>
     },
   ) {
-    const { files } = about
     this.#store = store
     this.from = from
     this.#everyMs = about.everyMs
@@ -105,7 +102,6 @@ export class Checkpointer {
       ...(from && {
         restored: from.states as ReadonlyMap<string, Saved>,
         folders: from.publications,
-        fileFolder: (key: string) => files.get(key),
       }),
     }
   }
@@ -129,10 +125,7 @@ export class Checkpointer {
       const from = resume ? newest : undefined
       if (from) refuseChange(from, { plan, seed, folder })
       else if (newest) await store.clear()
-      const files = new Map<string, string>()
-      for (const key of from?.states.keys() ?? [])
-        files.set(key, await store.fileFolder(from?.number ?? 0, key))
-      return new Checkpointer(store, from, { everyMs, plan, seed, files })
+      return new Checkpointer(store, from, { everyMs, plan, seed })
     } catch (error) {
       await store.close()
       throw error
@@ -227,10 +220,7 @@ export class Checkpointer {
       return
     }
     const number = ++this.#number
-    this.#barrier = new Barrier(number, {
-      last: this.#last !== undefined,
-      fileFolder: (key) => this.#store.fileFolder(number, key),
-    })
+    this.#barrier = new Barrier(number, { last: this.#last !== undefined })
     this.#awaited = new Set(this.#open)
     this.#run.request(this.#barrier)
   }

@@ -6,9 +6,9 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { NamedFlow } from './plan.ts'
-import { type RejectLog, rejectLane } from './reject-log.ts'
+import type { RejectLog } from './reject-log.ts'
 import type { RunOptions } from './run-options.ts'
-import type { Run } from './run-state.ts'
+import { rejectLane, type Run } from './run-state.ts'
 
 /** How long the parts of a stopped run get to close what they hold. */
 const closingMs = 10_000

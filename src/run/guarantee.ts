@@ -1,5 +1,5 @@
 import type { Flow, Guarantee } from '../flow/flow.ts'
-import type { Problem } from './problem.ts'
+import { optionProblem, type Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 
 /** What sinks may promise, the weakest first. */
@@ -27,6 +27,6 @@ export function weakerSinks(
   return partsOf(flows).flatMap(({ info: { name, role, guarantee = 'at-least-once' } }) => {
     if (role !== 'sink' || guarantees.indexOf(guarantee) >= least) return []
     const message = `Expected sinks that promise ${required}, got ${name}, which promises ${guarantee}: ${instead[required]}`
-    return [{ level: 'error', operator: name, message, code: 'OPTION' }]
+    return [optionProblem(name, message)]
   })
 }

@@ -14,9 +14,9 @@ export interface StoredPlanPart {
   readonly inputs: readonly string[]
 }
 
-/** A file or folder that gets its final name when the run is published. */
-export interface Publication {
-  /** Its temporary name. */
+/** A folder that gets its final name when the run is published. */
+export interface FolderMove {
+  /** Its temporary name, beside the other. */
   readonly from: string
   /** Its final name. */
   readonly to: string
@@ -42,7 +42,7 @@ export interface Manifest {
   /** The parts of the plan, inputs before what reads them. */
   readonly plan: readonly StoredPlanPart[]
   /** What gets its final name at the end. */
-  readonly publications: readonly Publication[]
+  readonly publications: readonly FolderMove[]
   /** The states in `state.bin`, in their order. */
   readonly states: readonly { readonly slot: string; readonly bytes: number }[]
   /** Bytes of the summary behind them; 0 without one. */

@@ -17,3 +17,8 @@ export interface Problem {
   /** The column of the input whose name comes nearest, where there is no such column. */
   readonly suggestion?: string
 }
+
+/** An error that the caller mends in the job or its options. */
+export function optionProblem(operator: string, message: string): Problem {
+  return { level: 'error', operator, message, code: 'OPTION' }
+}

@@ -5,9 +5,9 @@ import type { Barrier, Control, Reject, Rejects } from '../flow/control.ts'
 import { RejectLimitError } from '../errors.ts'
 import { Deferred } from '../flow/deferred.ts'
 import { Flow, flowOf, type Pull } from '../flow/flow.ts'
-import type { Saved } from '../flow/saved.ts'
+import { noCounts, type Saved } from '../flow/saved.ts'
 import { RejectFile, type RejectMark } from './reject-file.ts'
-import type { Run } from './run-state.ts'
+import { rejectLane, type Run } from './run-state.ts'
 
 /** Columns of a table of rejects. */
 export const rejectSchema = new Schema([
@@ -17,11 +17,6 @@ export const rejectSchema = new Schema([
 
 /** Key of the schema's metadata that says which command made the rejects. */
 export const commandKey = 'millrace.replay'
-
-/** Lane of the rejects and their sink; no flow of a job can have that name. */
-export const rejectLane = '(rejects)'
-
-const noCounts = { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
 
 /** Rows that have to be read before the reject ratio counts. */
 const fewRows = 100

@@ -1,5 +1,5 @@
 import type { Flow } from '../flow/flow.ts'
-import type { Problem } from './problem.ts'
+import { optionProblem, type Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 import { unresumable } from './resumable.ts'
 
@@ -43,5 +43,5 @@ export function unreplayable(flows: readonly Flow<unknown>[]): readonly Problem[
 
 function problem(operator: string, expected: string, got: string): Problem {
   const message = `Expected ${expected}, got ${got}: run the command again in place of a replay`
-  return { level: 'error', operator, message, code: 'OPTION' }
+  return optionProblem(operator, message)
 }

@@ -1,5 +1,5 @@
 import type { Flow } from '../flow/flow.ts'
-import type { Problem } from './problem.ts'
+import { optionProblem, type Problem } from './problem.ts'
 import { partsOf } from './plan.ts'
 
 /** The parts of a plan that cannot go on from a checkpoint: rows inside them cannot be seen, or their position is not known. */
@@ -8,20 +8,16 @@ export function unresumable(flows: readonly Flow<unknown>[]): readonly Problem[]
     const { name, role, inputs = [] } = part.info
     if (role === 'foreign') {
       const after = inputs.map((input) => input.info.name).join(', ')
-      return problem(
+      return optionProblem(
         name,
         `Expected parts that can be resumed, got an RxJS operator after ${after}: wrap it in stateless(…) if it keeps nothing, or write it with operate(…)`,
       )
     }
     if (part.info.resumable === false)
-      return problem(
+      return optionProblem(
         name,
         `Expected parts that can be resumed, got ${name}, whose position is not known: read it with source({ read })`,
       )
     return []
   })
-}
-
-function problem(operator: string, message: string): readonly Problem[] {
-  return [{ level: 'error', operator, message, code: 'OPTION' }]
 }

@@ -7,6 +7,7 @@ import type { Barrier } from '../flow/control.ts'
 import { type MemoryHolder, memoryRange } from '../flow/memory.ts'
 import type { Saved } from '../flow/saved.ts'
 import { Slot } from '../flow/slot.ts'
+import type { FolderMove } from './manifest.ts'
 import { Selection } from './selection.ts'
 
 export type { Counts } from '../flow/saved.ts'
@@ -61,19 +62,12 @@ export interface Durable {
   readonly folder: string
   /** State by slot, of the checkpoint to go on from. */
   readonly restored?: ReadonlyMap<string, Saved>
-  /** Folder of the files of a slot, at that checkpoint. */
-  readonly fileFolder?: (key: string) => string | undefined
   /** Folders that the run publishes at its end, as that checkpoint has them. */
   readonly folders?: readonly FolderMove[]
 }
 
-/** A folder that has been written under a temporary name. */
-export interface FolderMove {
-  /** Its temporary name, beside the other. */
-  readonly from: string
-  /** What it will be called. */
-  readonly to: string
-}
+/** Lane of the rejects and their sink; no flow of a job can have that name. */
+export const rejectLane = '(rejects)'
 
 /** What a part leaves for the end of the run. */
 export interface Publication {
@@ -133,7 +127,7 @@ export class Run {
     for (const move of checkpoint?.folders ?? []) this.folders.set(move.to, move)
     // Parts that had ended are not read again, and still count.
     for (const key of checkpoint?.restored?.keys() ?? [])
-      if (!key.startsWith('(rejects)@')) this.#make(key)
+      if (!key.startsWith(`${rejectLane}@`)) this.#make(key)
   }
 
   /** The key of a part of the plan: its name, numbered from the second of that name on. Called for all of them first, in its order. */
@@ -230,7 +224,7 @@ export class Run {
   }
 
   #make(key: string): Slot {
-    const slot = new Slot(key, this.restored(key), this.#checkpoint?.fileFolder?.(key))
+    const slot = new Slot(key, this.restored(key))
     this.slots.set(key, slot)
     return slot
   }

@@ -1,7 +1,7 @@
+import { type Counts, noCounts } from '../flow/saved.ts'
 import type { Flow } from '../flow/flow.ts'
 import { partsOf } from './plan.ts'
-import { rejectLane } from './reject-log.ts'
-import type { Counts, Run } from './run-state.ts'
+import { rejectLane, type Run } from './run-state.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 
 /** What one part of a run did: rowsIn = rowsKept + rejected + dropped. */
@@ -82,7 +82,7 @@ export class Tally {
     for (const { key, counts } of this.#run.slots.values()) {
       const [part = key, lane] = key.split('@')
       if (lane === rejectLane) continue
-      const sum = all.get(part) ?? { rowsIn: 0, rowsKept: 0, rejected: 0, dropped: 0 }
+      const sum = all.get(part) ?? { ...noCounts }
       sum.rowsIn += counts.rowsIn
       sum.rowsKept += counts.rowsKept
       sum.rejected += counts.rejected

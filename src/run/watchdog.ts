@@ -1,8 +1,7 @@
 import type { Flow } from '../flow/flow.ts'
 import type { Doing, Slot } from '../flow/slot.ts'
 import { partsOf } from './plan.ts'
-import { rejectLane } from './reject-log.ts'
-import type { Run } from './run-state.ts'
+import { rejectLane, type Run } from './run-state.ts'
 
 /** What holds up a run in which no row moves. */
 export interface Stall {
