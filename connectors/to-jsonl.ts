@@ -1,14 +1,10 @@
 import type { DataType, RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { columnsOf, select } from '../src/batch/batch.ts'
-import { openFile } from '../src/bytes.ts'
-import { ConnectorError, DataError } from '../src/errors.ts'
+import { columnsOf } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
-import { flowOf } from '../src/flow/flow.ts'
+import type { WriteSummary } from '../src/flow/sink.ts'
 import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
-import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
-import { selectedSchema } from '../src/batch/selected-schema.ts'
-import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
+import { inPieces, lineSink } from '../src/output/line-sink.ts'
 
 /** Options of {@link toJsonl}. */
 export interface ToJsonlOptions {
@@ -21,11 +17,6 @@ export interface ToJsonlOptions {
 }
 
 const name = 'toJsonl'
-
-const newline = Buffer.from('\n')
-
-/** Characters that are written at once. */
-const chunkLength = 1_048_576
 
 /**
  * Writes one JSON object per row and line, to the file at `path` or, for `-`, to standard output; answers with a receipt.
@@ -50,101 +41,19 @@ export function toJsonl(
   nonEmptyString('path', path)
   knownOptions(name, options, ['columns'])
   const columns = options.columns && columnList('columns', options.columns)
-
-  return (source) => {
-    const input = flowOf(source)
-    const written =
-      path === '-'
-        ? { name, guarantee: 'at-least-once' as const, adds: true, open: () => toStdout(columns) }
-        : fileSink(jsonlFormat(columns), { path, parts: !input.bounded })
-    return sink<FileSinkState<number>>({
-      ...written,
-      schema: (schema) => selectedSchema(schema, columns, name),
-      settings: { path },
-      ...(columns && { columns }),
-    })(input)
-  }
+  const format = { name, extension: 'jsonl', lines: (batch: RecordBatch) => inPieces(lines(batch)) }
+  return lineSink(format, { path, columns })
 }
 
-function jsonlFormat(columns: readonly string[] | undefined): FileFormat<number> {
-  return {
-    name,
-    extension: 'jsonl',
-    encode(file, from = 0) {
-      const counted = { rows: from }
-      return {
-        get rows() {
-          return counted.rows
-        },
-        async write(batch) {
-          for (const text of lines(batch, columns)) await file.append(Buffer.from(text))
-          counted.rows += batch.numRows
-        },
-        save: () => Promise.resolve(counted.rows),
-        finish: () => Promise.resolve(),
-        close: () => Promise.resolve(),
-      }
-    },
-    async reopen(path) {
-      const file = await openFile(path)
-      const { signal } = new AbortController()
-      try {
-        const bytes = await file.size()
-        const last = bytes > 0 ? await file.read(bytes - 1, 1, signal) : newline
-        if (last[0] === newline[0]) return { bytes, state: 0, rows: 0 }
-        throw new DataError(`Expected ${path} to end with a whole line`, { url: path })
-      } finally {
-        await file.close()
-      }
-    },
-  }
-}
-
-function toStdout(columns: readonly string[] | undefined): Writer<never> {
-  let rows = 0
-  let bytes = 0
-  return {
-    async write(batch) {
-      for (const text of lines(batch, columns)) {
-        const chunk = Buffer.from(text)
-        await print(chunk)
-        bytes += chunk.length
-      }
-      rows += batch.numRows
-    },
-    finish: () => ({ summary: { sink: name, location: '-', rows, bytes, files: 0 } }),
-    abort: () => undefined,
-  }
-}
-
-/** Waits until the reader has taken what was written, which is the backpressure of a pipe. */
-function print(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(chunk, (cause) => {
-      if (!cause) resolve()
-      else {
-        const message = `Expected to write to standard output, got ${cause.message}`
-        reject(new ConnectorError(message, { url: '-', retryable: false }, { cause }))
-      }
-    })
-  })
-}
-
-/** The rows as text, in pieces. */
-function* lines(batch: RecordBatch, chosen: readonly string[] | undefined): Generator<string> {
-  const columns = columnsOf(chosen ? select(batch, chosen) : batch).map(({ field, vector }) => ({
+function* lines(batch: RecordBatch): Generator<string> {
+  const columns = columnsOf(batch).map(({ field, vector }) => ({
     key: field.name,
     vector,
     json: jsonOf(field.type as DataType),
   }))
-  let text = ''
   for (let row = 0; row < batch.numRows; row++) {
     const object: Record<string, unknown> = {}
     for (const { key, vector, json } of columns) object[key] = json(vector.get(row))
-    text += `${JSON.stringify(object)}\n`
-    if (text.length < chunkLength) continue
-    yield text
-    text = ''
+    yield `${JSON.stringify(object)}\n`
   }
-  if (text !== '') yield text
 }

@@ -2,7 +2,6 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
 import { openFile } from '../src/bytes.ts'
-import { SchemaError } from '../src/errors.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
@@ -16,6 +15,7 @@ import {
   trueOrFalse,
 } from '../src/options.ts'
 import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
+import { schemaWithoutRows } from '../src/output/schema-without-rows.ts'
 import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import {
   type ParquetLayout,
@@ -136,12 +136,7 @@ interface Setup {
 
 function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetState> {
   async function emptySchema(): Promise<Schema> {
-    const schema = await input.schema()
-    if (schema) return selectedSchema(schema, columns, name)
-    throw new SchemaError(
-      'Expected rows to write, or a flow that knows its schema, got neither; see `declare`',
-      { column: '' },
-    )
+    return selectedSchema(await schemaWithoutRows(input), columns, name)
   }
 
   return {

@@ -6,6 +6,7 @@ import type { Observable } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromFiles } from '../connectors/from-files.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
+import { toCsv } from '../connectors/to-csv.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
 import { contentHash } from '../operators/content-hash.ts'
@@ -268,6 +269,16 @@ const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = 
         paced(fromParquet(join(folder, 'stored.parquet'), { batchRows: 2 })).pipe(
           toJsonl(join(out, 'rows.jsonl')),
         ),
+    },
+  },
+  'to-csv': {
+    bounded: {
+      job: (out, paced) =>
+        paced(rows(40)).pipe(refuse('7'), toCsv(join(out, 'rows.csv'), { columns: ['id', 'n'] })),
+    },
+    unbounded: {
+      job: (out, paced) =>
+        paced(rows(40, { bounded: false })).pipe(refuse('7'), toCsv(join(out, 'rows'))),
     },
   },
   'to-jsonl': {

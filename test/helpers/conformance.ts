@@ -235,6 +235,7 @@ export async function filesIn(out: string): Promise<Readonly<Record<string, unkn
 /** The rows of a table, else the bytes. */
 async function contentOf(path: string): Promise<unknown> {
   if (path.endsWith('.jsonl')) return (await readFile(path, 'utf8')).split('\n').filter(Boolean)
+  if (path.endsWith('.csv')) return (await readFile(path, 'utf8')).split('\n').slice(1, -1)
   if (!path.endsWith('.parquet')) return (await readFile(path)).toString('base64')
   const rows: unknown[] = []
   for await (const batch of fromParquet(path)) for (const row of batch) rows.push(String(row))
