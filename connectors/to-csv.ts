@@ -87,7 +87,7 @@ function* lines(
 }
 
 function cellOf(type: DataType, text: (value: string) => string): (value: unknown) => string {
-  if (DataType.isFloat(type)) return (value) => (value === null ? '' : String(value as number))
+  if (DataType.isFloat(type)) return (value) => (value === null ? '' : String(value))
   const json = jsonOf(type)
   const number = DataType.isInt(type) || DataType.isDecimal(type)
   return (value) => {
