@@ -1,3 +1,5 @@
+import { float, integer, lengthDelimited, type Parts, text } from './protobuf.ts'
+
 /** Element types of the tensors that graphs take and give. */
 export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'uint8' | 'bool'
 
@@ -48,13 +50,19 @@ const irVersion = 8
  * graph.model() // => bytes for InferenceSession.create
  */
 export class OnnxGraph {
-  readonly #nodes: { op: string; inputs: string[]; outputs: string[]; attributes: Bytes[] }[] = []
-  readonly #inputs: Bytes[] = []
-  readonly #outputs: Bytes[] = []
-  readonly #constants: Bytes[] = []
+  readonly #nodes: { op: string; inputs: string[]; outputs: string[]; attributes: Parts[] }[] = []
+  readonly #inputs: Parts[] = []
+  readonly #outputs: Parts[] = []
+  readonly #constants: Parts[] = []
   /** Outputs are named after the nodes are made. */
   readonly #names = new Map<string, string>()
   #count = 0
+  readonly #prefix: string
+
+  /** Values inside are named `prefix` and a number: where graphs are joined, each has its own. */
+  constructor(prefix = 'v') {
+    this.#prefix = prefix
+  }
 
   /** Adds an input; a dimension given as text is known only at the run. */
   input(name: string, type: ElementType, dims: readonly (number | string)[]): GraphValue {
@@ -70,7 +78,7 @@ export class OnnxGraph {
       ...tensor.dims.map((size) => integer(1, size)),
       integer(2, elementCodes[tensor.type]),
       text(8, name),
-      bytes(9, [new Uint8Array(buffer, byteOffset, byteLength)]),
+      lengthDelimited(9, [new Uint8Array(buffer, byteOffset, byteLength)]),
     ])
     return name
   }
@@ -122,79 +130,55 @@ export class OnnxGraph {
 
   /** The model's bytes. */
   model(): Uint8Array {
+    const opsetImport = [text(1, ''), integer(2, opset)]
+    const graph = [text(2, 'millrace'), ...this.fields()]
+    return Buffer.concat([
+      integer(1, irVersion),
+      lengthDelimited(7, graph),
+      lengthDelimited(8, opsetImport),
+    ])
+  }
+
+  /** The fields of a GraphProto, for a model that others write; its name is not among them. */
+  fields(): Parts {
     const named = (value: string): string => this.#names.get(value) ?? value
-    const graph = [
+    return [
       ...this.#nodes.map(({ op, inputs, outputs, attributes }) =>
-        bytes(1, [
+        lengthDelimited(1, [
           ...inputs.map((value) => text(1, named(value))),
           ...outputs.map((value) => text(2, named(value))),
           text(4, op),
-          ...attributes.map((a) => bytes(5, a)),
+          ...attributes.map((a) => lengthDelimited(5, a)),
         ]),
       ),
-      text(2, 'millrace'),
-      ...this.#constants.map((constant) => bytes(5, constant)),
-      ...this.#inputs.map((info) => bytes(11, info)),
-      ...this.#outputs.map((info) => bytes(12, info)),
+      ...this.#constants.map((constant) => lengthDelimited(5, constant)),
+      ...this.#inputs.map((info) => lengthDelimited(11, info)),
+      ...this.#outputs.map((info) => lengthDelimited(12, info)),
     ]
-    const opsetImport = [text(1, ''), integer(2, opset)]
-    return Buffer.concat([integer(1, irVersion), bytes(7, graph), bytes(8, opsetImport)])
   }
 
   #name(): GraphValue {
-    return `v${String(this.#count++)}` as GraphValue
+    return `${this.#prefix}${String(this.#count++)}` as GraphValue
   }
 }
 
-/** The parts of a message, not yet joined. */
-type Bytes = Uint8Array[]
-
 /** ValueInfoProto: without `dims` the shape is left open. */
-function valueInfo(name: string, type: ElementType, dims?: readonly (number | string)[]): Bytes {
+function valueInfo(name: string, type: ElementType, dims?: readonly (number | string)[]): Parts {
   const shape = dims?.map((size) =>
-    bytes(1, [typeof size === 'number' ? integer(1, size) : text(2, size)]),
+    lengthDelimited(1, [typeof size === 'number' ? integer(1, size) : text(2, size)]),
   )
-  const tensor = [integer(1, elementCodes[type]), ...(shape ? [bytes(2, shape)] : [])]
-  return [text(1, name), bytes(2, [bytes(1, tensor)])]
+  const tensor = [integer(1, elementCodes[type]), ...(shape ? [lengthDelimited(2, shape)] : [])]
+  return [text(1, name), lengthDelimited(2, [lengthDelimited(1, tensor)])]
 }
 
 /** AttributeProto */
-function attribute(name: string, value: Attribute): Bytes {
+function attribute(name: string, value: Attribute): Parts {
   if (typeof value === 'number')
     return [text(1, name), integer(3, value), integer(20, attributeCodes.integer)]
   if (typeof value === 'string')
     return [text(1, name), text(4, value), integer(20, attributeCodes.text)]
-  if ('float' in value) {
-    const float = Buffer.alloc(5)
-    float[0] = (2 << 3) | 5
-    float.writeFloatLE(value.float, 1)
-    return [text(1, name), float, integer(20, attributeCodes.float)]
-  }
+  if ('float' in value)
+    return [text(1, name), float(2, value.float), integer(20, attributeCodes.float)]
   const list = value.map((item) => integer(8, item))
   return [text(1, name), ...list, integer(20, attributeCodes.integers)]
-}
-
-/** A length-delimited field. */
-function bytes(field: number, parts: Bytes): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.byteLength, 0)
-  return Buffer.concat([varint((field << 3) | 2), varint(length), ...parts])
-}
-
-function text(field: number, value: string): Uint8Array {
-  return bytes(field, [Buffer.from(value)])
-}
-
-/** A varint field; negative numbers take the ten bytes of their two's complement. */
-function integer(field: number, value: number): Uint8Array {
-  return Buffer.concat([varint(field << 3), varint(value)])
-}
-
-function varint(value: number): Uint8Array {
-  const out: number[] = []
-  let rest = BigInt.asUintN(64, BigInt(value))
-  while (rest > 127n) {
-    out.push(Number(rest & 127n) | 128)
-    rest >>= 7n
-  }
-  return Uint8Array.of(...out, Number(rest))
 }

@@ -1,3 +1,5 @@
+import { lengthDelimited, text } from '../kernels/protobuf.ts'
+
 const graphField = 7
 const outputField = 12
 const nameField = 1
@@ -11,20 +13,6 @@ const nameField = 1
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (ModelProto.graph, GraphProto.output, ValueInfoProto.name)
  */
 export function withOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
-  const outputs = names.map((name) =>
-    message(outputField, message(nameField, new TextEncoder().encode(name))),
-  )
-  return Buffer.concat([model, message(graphField, Buffer.concat(outputs))])
-}
-
-/** A length-delimited field. */
-function message(field: number, content: Uint8Array): Uint8Array {
-  return Buffer.concat([varint((field << 3) | 2), varint(content.length), content])
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128)
-  return Uint8Array.of(...bytes, rest)
+  const outputs = names.map((name) => lengthDelimited(outputField, [text(nameField, name)]))
+  return Buffer.concat([model, lengthDelimited(graphField, outputs)])
 }
