@@ -122,10 +122,25 @@ export class OnnxGraph {
     return names
   }
 
-  /** Makes what a node gives an output of the graph called `name`. */
-  output(name: string, type: ElementType, value: GraphValue): void {
+  /** A value that is made elsewhere: in a graph that this one is joined to. */
+  known(name: string): GraphValue {
+    return name as GraphValue
+  }
+
+  /** Gives what a node makes a name of one's own. */
+  call(name: string, value: GraphValue): void {
     this.#names.set(value, name)
-    this.#outputs.push(valueInfo(name, type))
+  }
+
+  /** Makes what a node gives an output of the graph called `name`. */
+  output(
+    name: string,
+    type: ElementType,
+    value: GraphValue,
+    dims?: readonly (number | string)[],
+  ): void {
+    this.call(name, value)
+    this.#outputs.push(valueInfo(name, type, dims))
   }
 
   /** The model's bytes. */

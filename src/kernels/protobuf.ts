@@ -73,8 +73,10 @@ export function* fieldsOf(message: Uint8Array): Generator<Field> {
     if (wire === 0) integer = readVarint()
     else if (wire === 1) at += 8
     else if (wire === 5) at += 4
-    else if (wire === 2) at += content = readVarint()
-    else throw new RangeError(`Expected a field of a known kind, got ${String(wire)}`)
+    else if (wire === 2) {
+      content = readVarint()
+      at += content
+    } else throw new RangeError(`Expected a field of a known kind, got ${String(wire)}`)
     if (content < 0 || at > message.length) throw new RangeError('Expected a whole field')
     const whole = message.subarray(from, at)
     yield { field: tag >>> 3, whole, integer, content: message.subarray(at - content, at) }

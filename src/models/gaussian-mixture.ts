@@ -9,6 +9,7 @@ import {
   expectation,
   logDensity,
   type MixtureParameters,
+  type MixtureScoring,
   responsibilities,
   rowBytes,
 } from './mixture.ts'
@@ -251,6 +252,13 @@ export class GaussianMixture implements Model<MixtureScores> {
       at += block.rows * components
     }
     return { rows: rows.rows, columns: components, values }
+  }
+
+  /** What it takes to score rows elsewhere: the inputs of the density graph, and the quantiles of the training scores. */
+  async scoring(): Promise<MixtureScoring> {
+    const { parameters, quantiles } = this.#need()
+    const densities = await this.#densities()
+    return { covariance: parameters.covariance, densities, quantiles }
   }
 
   /** What was fitted. */

@@ -42,6 +42,16 @@ export interface Moments {
 /** What the kernel takes to score rows. */
 export type Densities = Readonly<Record<string, Tensor>>
 
+/** What it takes to score rows elsewhere. */
+export interface MixtureScoring {
+  /** Shape of the covariances. */
+  readonly covariance: Covariance
+  /** Inputs of `densityGraph`. */
+  readonly densities: Densities
+  /** Quantiles of the training scores; none if there was no fit. */
+  readonly quantiles: Float64Array
+}
+
 /** Rows of a block: the widest intermediate has so many bytes per row. */
 export function rowBytes(covariance: Covariance, components: number, columns: number): number {
   return 8 * (covariance === 'diagonal' ? 2 * columns + components : components * columns)

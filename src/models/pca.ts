@@ -184,11 +184,16 @@ export class Pca implements Model<Matrix> {
 
   /** The scores of rows: `components` columns, of the type that came in. */
   async apply(rows: Matrix): Promise<Matrix> {
-    const { mean } = this.#spectrum()
+    const { mean, turn } = this.projection()
     requireColumns(rows, mean.length)
-    const scales = this.#scales().map((scale) => (scale > 0 ? 1 / scale : 0))
-    const turn = scaledRows(this.components, scales)
     return project(rows, mean, turn)
+  }
+
+  /** What it takes to score rows elsewhere: scores = (x − mean)·turnᵀ, turn [components, columns]. */
+  projection(): { readonly mean: Float64Array; readonly turn: Float64Array } {
+    const { mean } = this.#spectrum()
+    const scales = this.#scales().map((scale) => (scale > 0 ? 1 / scale : 0))
+    return { mean, turn: scaledRows(this.components, scales) }
   }
 
   /** The rows that have these scores: mean + scores·V. */

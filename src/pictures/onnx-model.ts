@@ -6,7 +6,7 @@ import { OptionError } from '../errors.ts'
 import { columnList, knownOptions, nonEmptyString, numbers, oneOf } from '../options.ts'
 import type { PictureSize } from './pixels.ts'
 import type { ModelMethods } from '../tasks/model-worker.ts'
-import type { ModelColumn, PictureModel } from '../tasks/onnx-session.ts'
+import type { ModelColumn, ModelInput, PictureModel } from '../tasks/onnx-session.ts'
 import { WorkerThread } from '../worker.ts'
 
 /** Which model, how pictures are fed to it, and what is taken from it. */
@@ -118,9 +118,13 @@ export async function modelColumns(
  * @throws {DataError} if the file is no model
  */
 export async function modelSize(options: PictureModelOptions): Promise<PictureSize | undefined> {
-  const model = pictureModel(options)
+  return (await modelInput(pictureModel(options))).size
+}
+
+/** Describes the input of a model; throws what {@link modelSize} does. */
+export async function modelInput(model: PictureModel): Promise<ModelInput> {
   await existing(model.file)
-  return inThread((thread) => thread.call('size', model))
+  return inThread((thread) => thread.call('input', model))
 }
 
 /**

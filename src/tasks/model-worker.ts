@@ -1,10 +1,10 @@
 import type { PictureSize } from '../pictures/pixels.ts'
 import { serve } from '../worker.ts'
-import { inputSize, type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
+import { inputOf, type ModelColumn, openModel, type PictureModel } from './onnx-session.ts'
 
 const methods = {
-  /** The size of pictures that a model wants. */
-  size: inputSize,
+  /** How a model wants its pictures. */
+  input: inputOf,
 
   /** Loads a model and runs it on a black picture. */
   async describe({

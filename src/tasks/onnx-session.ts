@@ -5,6 +5,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { DataError, OptionError, SchemaError } from '../errors.ts'
 import { withOutputs } from '../pictures/onnx-outputs.ts'
 import { didYouMean } from '../options.ts'
+import { byteTable } from '../pictures/byte-table.ts'
 import type { Pixels, PictureSize } from '../pictures/pixels.ts'
 
 /** An .onnx model for pictures: which, how it wants them, and what is taken from it. */
@@ -97,20 +98,42 @@ export async function openModel(
   }
 }
 
+/** The input of a model for pictures. */
+export interface ModelInput {
+  /** Its name in the model. */
+  readonly name: string
+  /** Type of its values. */
+  readonly type: 'float32' | 'uint8'
+  /** Order of its dimensions. */
+  readonly layout: Layout
+  /** Whether it takes one picture at a time only. */
+  readonly single: boolean
+  /** The size of pictures that it wants; undefined if it takes any. */
+  readonly size: PictureSize | undefined
+  /** Name of the model's first output. */
+  readonly firstOutput: string
+}
+
 /**
- * The size of pictures that a model wants; undefined if it takes any.
+ * Describes the input of a model.
  *
  * @throws {DataError} if the file is no model
  * @throws {OptionError} if the model is not one for pictures
  */
-export async function inputSize(model: PictureModel): Promise<PictureSize | undefined> {
+export async function inputOf(model: PictureModel): Promise<ModelInput> {
   const session = await load(model)
   try {
     const input = checkedInput(session, model)
-    const [height, width] = sides(input, checkedLayout(input, model))
-    return isFixed(height) && isFixed(width)
-      ? { height: Number(height), width: Number(width) }
-      : undefined
+    const layout = checkedLayout(input, model)
+    const [height, width] = sides(input, layout)
+    const size =
+      isFixed(height) && isFixed(width)
+        ? { height: Number(height), width: Number(width) }
+        : undefined
+    const { name, shape } = input
+    const type = input.type as ModelInput['type']
+    const firstOutput = session.outputNames[0] ?? ''
+    return { name, type, layout, single: isFixed(shape[0]), size, firstOutput }
   } finally {
     await session.release()
   }
@@ -225,15 +248,14 @@ function checkedOutputs(session: InferenceSession, columns: readonly [string, st
   }
 }
 
-/** Turns bytes into what the model wants, by a table for each channel. */
+/** Turns bytes into what the model wants. */
 function filler(model: PictureModel, layout: Layout): (data: Uint8Array) => Float32Array {
-  const [low, high] = model.range
-  const [red, green, blue] = [0, 1, 2].map((channel) =>
-    Float32Array.from({ length: 256 }, (_, byte) => {
-      const ranged = low + ((high - low) * byte) / 255
-      return (ranged - (model.mean[channel] ?? 0)) / (model.std[channel] ?? 1)
-    }),
-  ) as [Float32Array, Float32Array, Float32Array]
+  const table = byteTable(model)
+  const [red, green, blue] = [0, 256, 512].map((from) => table.subarray(from, from + 256)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ]
   return (data) => {
     const values = new Float32Array(data.length)
     const plane = data.length / 3

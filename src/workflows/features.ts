@@ -30,7 +30,7 @@ export const featureColumns = [
 ]
 
 /** The size in which pictures are shown to a model that takes any; that of the bundled one. */
-const defaultSize = { width: 224, height: 224 }
+export const defaultSize = { width: 224, height: 224 }
 
 /** Identifies what computes the features: the model and the recipe. */
 export async function featureHash({ model }: FeatureSettings): Promise<string> {

@@ -30,7 +30,12 @@ export async function componentsOf(rows: Flow<RecordBatch>): Promise<number> {
 }
 
 /** The folders of the models in the folder that `report` and `fit` write. */
-function parts(models: string): { pca: string; gmm: string; neighbors: string; about: string } {
+export function modelFolders(models: string): {
+  pca: string
+  gmm: string
+  neighbors: string
+  about: string
+} {
   return {
     pca: join(models, 'pca'),
     gmm: join(models, 'gmm'),
@@ -44,7 +49,7 @@ export async function fittedScores(
   rows: Flow<RecordBatch>,
   models: string,
 ): Promise<Flow<RecordBatch>> {
-  const folder = parts(models)
+  const folder = modelFolders(models)
   const components = await componentsOf(rows)
   return flowOf(
     rows.pipe(
@@ -57,7 +62,7 @@ export async function fittedScores(
 
 /** Adds the same columns by the models in `models`, which stay as they are; neighbours are among the fitted rows. */
 export function frozenScores(rows: Flow<RecordBatch>, models: string): Flow<RecordBatch> {
-  const folder = parts(models)
+  const folder = modelFolders(models)
   return flowOf(
     rows.pipe(
       pca({ model: folder.pca }),
@@ -68,14 +73,14 @@ export function frozenScores(rows: Flow<RecordBatch>, models: string): Flow<Reco
 }
 
 /** What models know of the embeddings that they were fitted to. */
-interface AboutModels {
+export interface AboutModels {
   /** See `featureHash`; null for embeddings that came as they are. */
   readonly model_hash: string | null
 }
 
 /** Notes which features the models in `models` are for. */
 export async function writeAbout(models: string, model_hash: string | null): Promise<void> {
-  await putText(parts(models).about, `${JSON.stringify({ model_hash })}\n`)
+  await putText(modelFolders(models).about, `${JSON.stringify({ model_hash })}\n`)
 }
 
 /**
@@ -86,7 +91,20 @@ export async function writeAbout(models: string, model_hash: string | null): Pro
  * @throws {OptionError} if they are for embeddings of another model
  */
 export async function requireAbout(models: string, model_hash: string | null): Promise<void> {
-  const url = parts(models).about
+  if ((await aboutModels(models)).model_hash === model_hash) return
+  throw new OptionError(
+    `Expected embeddings of the model that \`${models}\` was fitted to, got those of another; give the same --model`,
+  )
+}
+
+/**
+ * What is noted about the models in `models`.
+ *
+ * @throws {ConnectorError} if there are no models
+ * @throws {DataError} if the folder is damaged
+ */
+export async function aboutModels(models: string): Promise<AboutModels> {
+  const url = modelFolders(models).about
   const text = await readFile(url, 'utf8').catch((cause: unknown) => {
     throw new ConnectorError(
       `Expected \`${models}\` to be a folder of models that fit or report wrote, got no about.json in it`,
@@ -94,10 +112,7 @@ export async function requireAbout(models: string, model_hash: string | null): P
       { cause },
     )
   })
-  if (parsed(text, url).model_hash === model_hash) return
-  throw new OptionError(
-    `Expected embeddings of the model that \`${models}\` was fitted to, got those of another; give the same --model`,
-  )
+  return parsed(text, url)
 }
 
 function parsed(text: string, url: string): AboutModels {
