@@ -32,6 +32,13 @@ export interface PcaColumnOptions extends LearnedOptions<Pca> {
    * @default false
    */
   readonly whiten?: boolean
+  /**
+   * Fits in batches of so many rows, at least `components`, as scikit-learn's `IncrementalPCA(batch_size)` does and to
+   * the same numbers: an approximation, of which the exact fit has no need up to 4,096 columns.
+   *
+   * @default none: exact
+   */
+  readonly batchRows?: number
 }
 
 /**
@@ -40,6 +47,8 @@ export interface PcaColumnOptions extends LearnedOptions<Pca> {
  * - Rows: n to n, in input order. In mode `fit` the first comes out after the last came in.
  * - Columns: adds `into`, a tensor of `components` values of the type of `column`; `online` adds
  *   `<into>_model_rows` (Int64) too, the rows that the model had learned when it scored the row.
+ * - The model says how much each component explains: `explainedVarianceRatio`, which `millrace inspect` prints of a
+ *   saved one. `inversePca` goes back.
  * - Nulls: a null is not learned, and its scores are null.
  * - State: `fit` keeps the rows on disk; `online` holds `warmupRows` rows, then `windowRows`.
  *
@@ -52,13 +61,20 @@ export interface PcaColumnOptions extends LearnedOptions<Pca> {
  * embedded$.pipe(pca({ components: 2 })) // adds `pca`: FixedSizeList[2]<Float32>
  */
 export function pca(options: PcaColumnOptions = {}): MonoTypeOperatorFunction<RecordBatch> {
-  const own = ['column', 'into', 'components', 'whiten']
+  const own = ['column', 'into', 'components', 'whiten', 'batchRows']
   knownOptions('pca', options, [...own, ...learnedOptionNames])
   const column = nonEmptyString('column', options.column ?? 'embedding')
   const into = nonEmptyString('into', options.into ?? 'pca')
   const whiten = trueOrFalse('whiten', options.whiten ?? false)
   const components =
     options.components === undefined ? undefined : positiveInteger('components', options.components)
+
+  const incremental =
+    options.batchRows === undefined
+      ? {}
+      : { batchRows: positiveInteger('batchRows', options.batchRows) }
+  // Checks the two together here, where they are given.
+  if (components !== undefined) new Pca({ components, ...incremental })
 
   function count(columns: number): number {
     return components ?? Math.min(40, columns)
@@ -80,12 +96,19 @@ export function pca(options: PcaColumnOptions = {}): MonoTypeOperatorFunction<Re
       column,
       into,
       kind: 'pca',
-      make: ({ columns, seed }) => new Pca({ components: count(columns), whiten, seed }),
+      make: ({ columns, seed }) =>
+        new Pca({ components: count(columns), whiten, seed, ...incremental }),
       fromState: (state) => Pca.fromState(state),
       width: (model) => model.mean.length,
       fields,
       score: async (model, rows) => [(await model.apply(rows)).values],
-      settings: { column, into, ...(components !== undefined && { components }), whiten },
+      settings: {
+        column,
+        into,
+        ...(components !== undefined && { components }),
+        whiten,
+        ...incremental,
+      },
     },
     options,
   )

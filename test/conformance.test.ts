@@ -16,6 +16,7 @@ import { duplicates } from '../operators/duplicates.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gmm } from '../operators/gmm.ts'
 import { infer } from '../operators/infer.ts'
+import { inversePca } from '../operators/inverse-pca.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { pca } from '../operators/pca.ts'
@@ -214,6 +215,12 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
+    ),
+  },
+  'inverse-pca': {
+    frozen: ofRows(
+      () => (flow) =>
+        flow.pipe(pca({ model: join(folder, 'pca') }), inversePca({ model: join(folder, 'pca') })),
     ),
   },
   limit: { plain: ofRows(() => limit(37)) },

@@ -116,11 +116,9 @@ export class MixturePasses {
       this.#sample = new RowSample(rows, columns)
     } else if (this.#phase === 'scores') this.#sample = new RowSample(scoreRows, 1)
     const blockRows = rowsPerBlock(rowBytes(covariance, components, columns))
-    return (this.#blocks = new RowBlocks(
-      blockRows,
-      (block) => this.#learnBlock(block),
-      this.#columns,
-    ))
+    return (this.#blocks = new RowBlocks(blockRows, (block) => this.#learnBlock(block), {
+      columns: this.#columns,
+    }))
   }
 
   async #learnBlock(block: Matrix): Promise<void> {

@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices stay within components × columns */
 import { DataError } from '../errors.ts'
-import { knownOptions, positiveInteger, wholeNumber } from '../options.ts'
 import { float64Array, type Matrix, type Model, type ModelState, requireState } from './model.ts'
+import { type PcaOptions, pcaOptions } from './pca-options.ts'
 import { project, unproject } from './projection.ts'
 import { requireColumns, requireFinite, RowBlocks, rowsPerBlock } from './row-blocks.ts'
 import { Scatter } from './scatter.ts'
@@ -14,24 +14,7 @@ import {
   spectrumOf,
 } from './spectrum.ts'
 
-/** Options of {@link Pca}. */
-export interface PcaOptions {
-  /** How many components to keep. */
-  readonly components: number
-  /**
-   * Whether scores are divided by the standard deviation of their component.
-   *
-   * @default false
-   */
-  readonly whiten?: boolean
-  /**
-   * For the random vectors that the search for the components starts from. They are found to
-   * rounding whatever it is.
-   *
-   * @default 0
-   */
-  readonly seed?: number
-}
+export type { PcaOptions } from './pca-options.ts'
 
 const kind = 'pca'
 const version = 1
@@ -47,6 +30,9 @@ const wideBlockRows = 256
  * Fitting is one pass and exact up to 4,096 columns: mean and scatter are merged block by block, then
  * the top eigenpairs are computed. Wider rows, and `learnOnline`, keep only the mean and about twice as
  * many directions as `components`, an approximation that leaves out the smallest at each update.
+ *
+ * With `batchRows` it is scikit-learn's incremental PCA, and a last batch of fewer rows than components joins the one
+ * before.
  *
  * - Units: `explainedVariance` is λ/(n − 1); its ratio is to the variance of all columns.
  * - Signs: the entry of largest magnitude is positive (the first of equals); after `learnOnline` the
@@ -68,6 +54,7 @@ export class Pca implements Model<Matrix> {
   readonly kind = kind
   readonly #count: number
   readonly #whiten: boolean
+  readonly #batchRows: number | undefined
   readonly #seed: number
   #blocks: RowBlocks | undefined
   #scatter: Scatter | undefined
@@ -76,10 +63,11 @@ export class Pca implements Model<Matrix> {
 
   /** @throws {OptionError} if an option is not as documented */
   constructor(options: PcaOptions) {
-    knownOptions('Pca', options, ['components', 'whiten', 'seed'])
-    this.#count = positiveInteger('components', options.components)
-    this.#whiten = options.whiten ?? false
-    this.#seed = wholeNumber('seed', options.seed ?? 0)
+    const { components, whiten, batchRows, seed } = pcaOptions(options)
+    this.#count = components
+    this.#whiten = whiten
+    this.#batchRows = batchRows
+    this.#seed = seed
   }
 
   /**
@@ -89,9 +77,13 @@ export class Pca implements Model<Matrix> {
    */
   static fromState(state: ModelState): Pca {
     requireState(state, kind, version)
-    const { components, whiten, seed, total } = state.parameters
-    const options = { components: Number(components), whiten: whiten === true, seed: Number(seed) }
-    const pca = new Pca(options)
+    const { components, whiten, batchRows, seed, total } = state.parameters
+    const pca = new Pca({
+      components: Number(components),
+      whiten: whiten === true,
+      ...(typeof batchRows === 'number' && { batchRows }),
+      seed: Number(seed),
+    })
     const mean = float64Array(state, 'mean', [null])
     const values = float64Array(state, 'values', [null])
     const vectors = float64Array(state, 'vectors', [values.length, mean.length])
@@ -157,7 +149,8 @@ export class Pca implements Model<Matrix> {
     } else if (other.#wide) {
       this.#blocks ??= this.#start(other.#wide.mean.length)
       await this.#blocks.flush()
-      if (this.#wide) this.#wide = await mergeSpectra(this.#wide, other.#wide, this.#search)
+      if (this.#wide)
+        this.#wide = this.#kept(await mergeSpectra(this.#wide, other.#wide, this.#search))
     }
   }
 
@@ -177,7 +170,7 @@ export class Pca implements Model<Matrix> {
     requireColumns(window, fitted.mean.length)
     requireFinite(window)
     if (window.rows === 0) return
-    const found = await addBlock(fitted, window, this.#search)
+    const found = this.#kept(await addBlock(fitted, window, this.#search))
     const vectors = oriented(found.vectors, found.mean.length, fitted.vectors)
     this.#fitted = { ...found, vectors }
   }
@@ -211,7 +204,14 @@ export class Pca implements Model<Matrix> {
       kind,
       version,
       rowsSeen: rows,
-      parameters: { components: this.#count, whiten: this.#whiten, seed: this.#seed, total },
+      parameters: {
+        components: this.#count,
+        whiten: this.#whiten,
+        ...(this.#batchRows !== undefined && { batchRows: this.#batchRows }),
+        seed: this.#seed,
+        total,
+        explainedVarianceRatio: [...this.explainedVarianceRatio],
+      },
       arrays: {
         mean: { shape: [mean.length], values: mean },
         values: { shape: [values.length], values },
@@ -230,14 +230,30 @@ export class Pca implements Model<Matrix> {
         `Expected at least ${String(this.#count)} columns for as many components, got ${String(columns)}`,
         { url: 'memory' },
       )
-    if (columns > mostScatterColumns) {
+    if (this.#batchRows !== undefined || columns > mostScatterColumns) {
       this.#wide = emptySpectrum(columns)
-      return new RowBlocks(wideBlockRows, async (block) => {
-        if (this.#wide) this.#wide = await addBlock(this.#wide, block, this.#search)
+      const leastRows = this.#batchRows === undefined ? 0 : this.#count
+      return new RowBlocks(this.#batchRows ?? wideBlockRows, (block) => this.#add(block), {
+        leastRows,
       })
     }
     const scatter = (this.#scatter = new Scatter(columns))
     return new RowBlocks(rowsPerBlock(8 * columns), (block) => scatter.add(block))
+  }
+
+  async #add(block: Matrix): Promise<void> {
+    if (this.#wide) this.#wide = this.#kept(await addBlock(this.#wide, block, this.#search))
+  }
+
+  /** Without the directions that an incremental fit leaves out at each batch. */
+  #kept(found: Spectrum): Spectrum {
+    if (this.#batchRows === undefined) return found
+    const { values, vectors, mean } = found
+    return {
+      ...found,
+      values: values.slice(0, this.#count),
+      vectors: vectors.slice(0, this.#count * mean.length),
+    }
   }
 
   #spectrum(): Spectrum {

@@ -6,18 +6,27 @@ export const blockBytes = 32 * 2 ** 20
 
 /**
  * Cuts rows into blocks of a fixed number of rows, so that what a model learns does not depend on
- * how its rows were batched. Holds less than one block.
+ * how its rows were batched. Holds less than one block and `leastRows`.
  */
 export class RowBlocks {
   readonly #blockRows: number
+  readonly #leastRows: number
   readonly #learn: (block: Matrix) => Promise<void>
   #block: Float32Array | Float64Array | undefined
   #columns: number | undefined
   #filled = 0
 
-  /** `learn` gets each block and may keep or transfer its values; `columns` are by default those of the first rows. */
-  constructor(blockRows: number, learn: (block: Matrix) => Promise<void>, columns?: number) {
+  /**
+   * `learn` gets each block and may keep or transfer its values; `columns` are by default those of the first rows. A
+   * last block of fewer than `leastRows` rows joins the one before.
+   */
+  constructor(
+    blockRows: number,
+    learn: (block: Matrix) => Promise<void>,
+    { columns, leastRows = 0 }: { readonly columns?: number; readonly leastRows?: number } = {},
+  ) {
     this.#blockRows = blockRows
+    this.#leastRows = leastRows
     this.#learn = learn
     this.#columns = columns
   }
@@ -32,7 +41,7 @@ export class RowBlocks {
     this.#columns ??= rows.columns
     requireColumns(rows, this.#columns)
     for (let from = 0; from < rows.rows;) {
-      const count = Math.min(rows.rows - from, this.#blockRows - this.#filled)
+      const count = Math.min(rows.rows - from, this.#heldRows - this.#filled)
       const part = rows.values.subarray(from * rows.columns, (from + count) * rows.columns)
       const block = (this.#block ??= this.#newBlock(rows.values))
       if (block.constructor !== part.constructor)
@@ -43,7 +52,7 @@ export class RowBlocks {
       block.set(part, this.#filled * rows.columns)
       this.#filled += count
       from += count
-      if (this.#filled === this.#blockRows) await this.flush()
+      if (this.#filled === this.#heldRows) await this.#next()
     }
   }
 
@@ -53,12 +62,29 @@ export class RowBlocks {
     this.#block = undefined
     this.#filled = 0
     if (!block || rows === 0) return
-    const values = rows === this.#blockRows ? block : block.slice(0, rows * columns)
+    const values = rows === this.#heldRows ? block : block.slice(0, rows * columns)
     await this.#learn({ rows, columns, values })
   }
 
+  /** Hands over a block; the rows behind it, enough for one of their own, stay. */
+  async #next(): Promise<void> {
+    if (this.#leastRows === 0) return this.flush()
+    const [block, columns] = [this.#block, this.#columns ?? 0]
+    if (!block) return
+    const end = this.#blockRows * columns
+    this.#block = this.#newBlock(block)
+    this.#block.set(block.subarray(end))
+    this.#filled = this.#leastRows
+    await this.#learn({ rows: this.#blockRows, columns, values: block.slice(0, end) })
+  }
+
+  /** A block, and what shows that the next is not too small. */
+  get #heldRows(): number {
+    return this.#blockRows + this.#leastRows
+  }
+
   #newBlock(like: Float32Array | Float64Array): Float32Array | Float64Array {
-    const size = this.#blockRows * (this.#columns ?? 0)
+    const size = this.#heldRows * (this.#columns ?? 0)
     return like instanceof Float32Array ? new Float32Array(size) : new Float64Array(size)
   }
 }

@@ -24,6 +24,11 @@ interface Golden {
 const golden = sklearn('pca') as Golden
 const { train, heldOut } = digits()
 
+type Incremental = Omit<Golden, 'whitened'> & { readonly whiten: boolean }
+const { cases: incremental } = sklearn('incremental-pca') as {
+  readonly cases: Readonly<Record<string, Incremental>>
+}
+
 async function fit(rows: Matrix, options: PcaOptions, size = rows.rows): Promise<Pca> {
   const pca = new Pca(options)
   pca.begin()
@@ -97,6 +102,36 @@ describe('Pca', () => {
     const whitened = await whitening.apply(slice(heldOut, 0, 5))
     const expected = golden.whitened.map((row) => row.map((s, i) => s * (signs[i] ?? 1)))
     expect(difference(whitened.values, expected.flat())).toBeLessThan(1e-6)
+  })
+
+  it.each(Object.entries(incremental))(
+    'in batches of %s rows equals scikit-learn’s IncrementalPCA, however its rows come',
+    async (batch, expected) => {
+      const options = { components: 8, batchRows: Number(batch), whiten: expected.whiten }
+      for (const size of [train.rows, 97]) {
+        const pca = await fit(train, options, size)
+        const { values } = pca.components
+        expect(difference(values, expected.components.flat())).toBeLessThan(1e-6)
+        expect(difference(pca.explainedVariance, expected.explained_variance)).toBeLessThan(1e-9)
+        expect(
+          difference(pca.explainedVarianceRatio, expected.explained_variance_ratio),
+        ).toBeLessThan(1e-9)
+        expect(difference(pca.mean, expected.mean)).toBeLessThan(1e-12)
+        const scores = await pca.apply(slice(heldOut, 0, 5))
+        expect(difference(scores.values, expected.scores.flat())).toBeLessThan(1e-6)
+      }
+    },
+  )
+
+  it('leaves more out in batches than at once', async () => {
+    const exact = await fit(train, { components: 8 })
+    const pca = await fit(train, { components: 8, batchRows: 160 })
+    expect(difference(pca.components.values, [...exact.components.values])).toBeGreaterThan(1e-3)
+    expect(pca.state().parameters).toMatchObject({ batchRows: 160 })
+    const again = Pca.fromState(pca.state())
+    await pca.learnOnline(slice(train, 0, 100))
+    await again.learnOnline(slice(train, 0, 100))
+    expect(again.state()).toEqual(pca.state())
   })
 
   it('gives the same bits however its rows are batched', async () => {
@@ -270,6 +305,9 @@ describe('Pca on few or odd rows', () => {
   })
 
   it('checks its options and its state', async () => {
+    expect(() => new Pca({ components: 8, batchRows: 7 })).toThrow(
+      'Expected option `batchRows` to be at least as many as `components`, 8, got 7',
+    )
     expect(() => new Pca({ components: 0 })).toThrow(OptionError)
     expect(() => new Pca({ components: 1, whitened: true } as PcaOptions)).toThrow(
       'Expected Pca to be given only known options, got `whitened`; did you mean `whiten`?',
