@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { byteCount, didYouMean, kindOf } from '../options.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
@@ -126,24 +128,33 @@ export function jsonOption(): Option {
 }
 
 /**
- * Sets the options that `file` gives and the command line does not. The file is a JSON object whose
- * keys are the names of the command's long options.
+ * Sets the options that `file` gives and the command line does not. The file is an object, as JSON or as the default
+ * export of a TypeScript file, whose keys are the names of the command's long options, or among `settings`.
+ *
+ * @returns what it says of `settings`, unchecked
  */
-export async function applyConfig(command: Command, file: string): Promise<void> {
-  const given = await readConfig(file)
-  for (const [key, value] of Object.entries(given)) {
+export async function applyConfig(
+  command: Command,
+  file: string,
+  settings: readonly string[] = [],
+): Promise<Record<string, unknown>> {
+  const said: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(await readConfig(file))) {
     const option = command.options.find((o) => o.long === `--${key}`)
-    if (!option || key === 'config') {
-      const names = command.options.flatMap((o) => o.long?.slice(2) ?? [])
+    if (settings.includes(key)) said[key] = value
+    else if (!option || key === 'config') {
+      const names = [...command.options.flatMap((o) => o.long?.slice(2) ?? []), ...settings]
       throw new UsageError(
         `Expected \`${file}\` to hold options of ${command.name()}, got \`${key}\`${didYouMean(key, names)}`,
       )
+    } else {
+      const name = option.attributeName()
+      const fitting = optionValue(option, value, file)
+      if (command.getOptionValueSource(name) !== 'cli')
+        command.setOptionValueWithSource(name, fitting, 'config')
     }
-    const name = option.attributeName()
-    const fitting = optionValue(option, value, file)
-    if (command.getOptionValueSource(name) !== 'cli')
-      command.setOptionValueWithSource(name, fitting, 'config')
   }
+  return said
 }
 
 function optionValue(option: Option, value: unknown, file: string): unknown {
@@ -166,14 +177,27 @@ function optionValue(option: Option, value: unknown, file: string): unknown {
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
-  let value: unknown
+  const code = /\.[cm]?[jt]s$/.test(file)
+  const value = await (code ? defaultExport(file) : jsonIn(file))
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  const what = code ? 'export an object of options by default' : 'be a JSON object of options'
+  throw new UsageError(`Expected \`${file}\` to ${what}, got ${kindOf(value)}`)
+}
+
+/** Code runs only where the caller names it. */
+async function defaultExport(file: string): Promise<unknown> {
+  const path = resolve(file)
+  if (!existsSync(path)) throw new UsageError(`Expected a config file, got nothing at \`${file}\``)
+  const { importModule } = await import('./import-module.ts')
+  return (await importModule(path))['default']
+}
+
+async function jsonIn(file: string): Promise<unknown> {
   try {
-    value = JSON.parse(await readFile(file, 'utf8'))
+    return JSON.parse(await readFile(file, 'utf8')) as unknown
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new UsageError(`Expected \`${file}\` to be a JSON file, got ${reason}`, { cause })
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>
-  throw new UsageError(`Expected \`${file}\` to be a JSON object of options, got ${kindOf(value)}`)
 }

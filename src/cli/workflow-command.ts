@@ -62,7 +62,7 @@ function addSourceOptions(command: Command): Command {
     .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
     .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
-    .option('--config <file>', 'JSON file with options that are not given here')
+    .option('--config <file>', 'JSON or TypeScript file with options that are not given here')
   return addRunOptions(command)
 }
 

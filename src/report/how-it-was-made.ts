@@ -1,12 +1,13 @@
 import { readable, type Html, html } from './html.ts'
-import type { PageData } from './page-data.ts'
+import { type PageData, shows } from './page-data.ts'
 import { seconds } from './words.ts'
 
 const valueLength = 300
 const entriesShown = 100
 
 /** Versions, parameters and times. */
-export function howItWasMade({ summary }: PageData): Html {
+export function howItWasMade(data: PageData): Html {
+  const { summary } = data
   return html`<section id="made" aria-labelledby="made-title">
     <h2 id="made-title">How it was made</h2>
     <div class="made">
@@ -16,8 +17,11 @@ export function howItWasMade({ summary }: PageData): Html {
     </div>
     <p>
       The tables beside this page hold everything: <a href="items.parquet">items.parquet</a>,
-      <a href="groups.parquet">groups.parquet</a>, <a href="rejects.parquet">rejects.parquet</a>,
-      <a href="embeddings.parquet">embeddings.parquet</a>, <a href="summary.json">summary.json</a>.
+      ${shows(data, 'duplicates') && html`<a href="groups.parquet">groups.parquet</a>, `}<a
+        href="rejects.parquet"
+        >rejects.parquet</a
+      >, <a href="embeddings.parquet">embeddings.parquet</a>,
+      <a href="summary.json">summary.json</a>.
     </p>
   </section>`
 }

@@ -1,5 +1,5 @@
 import { type Html, html } from './html.ts'
-import type { PageData, PageSummary } from './page-data.ts'
+import { type PageData, type PageSummary, shows } from './page-data.ts'
 import { count, plural, seconds } from './words.ts'
 
 /** The head of the page: what was read, and the counts, each with what to do about it. */
@@ -22,21 +22,31 @@ export function overview(data: PageData, names: readonly string[]): Html {
       <time datetime="${summary.startedAt}">${dateOf(summary.startedAt)}</time>
     </p>
     <nav aria-label="Sections">
-      <a href="#map">Map</a> <a href="#duplicates">Duplicates</a>
-      <a href="#familiarity">Familiarity</a> <a href="#rejects">Rejects</a>
-      <a href="#made">How it was made</a>
+      ${sections.map(([part, title]) => shows(data, part) && html`<a href="#${part}">${title}</a> `)}
+      <a href="#rejects">Rejects</a> <a href="#made">How it was made</a>
     </nav>
-    <noscript><p class="lead">The pictures and the map need this page’s script.</p></noscript>
+    <noscript><p class="lead">What is drawn on this page needs its script.</p></noscript>
     <ul class="counts">
-      ${itemTiles(data)} ${groupTiles(data)}
+      ${itemTiles(data)} ${shows(data, 'duplicates') && groupTiles(data)}
     </ul>
   </header>`
 }
 
-function itemTiles({ summary }: PageData): Html[] {
-  const { items, rejects, ignored } = summary
+const sections = [
+  ['map', 'Map'],
+  ['duplicates', 'Duplicates'],
+  ['familiarity', 'Familiarity'],
+] as const
+
+function itemTiles(data: PageData): Html[] {
+  const { items, rejects, ignored } = data.summary
   return [
-    tile('#map', items, ['item', 'items'], 'Read and described, one row each in items.parquet.'),
+    tile(
+      shows(data, 'map') ? '#map' : '#made',
+      items,
+      ['item', 'items'],
+      'Read and described, one row each in items.parquet.',
+    ),
     tile(
       '#rejects',
       rejects,
@@ -57,7 +67,7 @@ function itemTiles({ summary }: PageData): Html[] {
 }
 
 function groupTiles({ summary, exact }: PageData): Html[] {
-  const { exactGroups, nearGroups, leaks } = summary
+  const { exactGroups = 0, nearGroups = 0, leaks = { exact: 0, near: 0 } } = summary
   const copies = plural(exact.members - exact.total, 'copy', 'copies')
   return [
     tile(
@@ -82,7 +92,7 @@ function groupTiles({ summary, exact }: PageData): Html[] {
   ]
 }
 
-function leakTile({ exact, near }: PageSummary['leaks']): Html {
+function leakTile({ exact, near }: NonNullable<PageSummary['leaks']>): Html {
   return html`<li class="alarm">
     <a href="#duplicates"
       ><b>${count(exact)}</b> exact and <b>${count(near)}</b> near

@@ -105,6 +105,9 @@ export interface PageChoice {
   readonly rejectCount: number
 }
 
+/** A section that can be left out. */
+export type PagePart = 'map' | 'duplicates' | 'familiarity'
+
 /** What the page reads of `summary.json`. */
 export interface PageSummary {
   /** What was scanned. */
@@ -115,12 +118,14 @@ export interface PageSummary {
   readonly rejects: number
   /** Files that are no pictures. */
   readonly ignored: number
+  /** Sections that were not asked for. */
+  readonly leftOut?: readonly PagePart[]
   /** Groups of equal bytes. */
-  readonly exactGroups: number
+  readonly exactGroups?: number
   /** Groups of look-alikes. */
-  readonly nearGroups: number
+  readonly nearGroups?: number
   /** Groups that span splits. */
-  readonly leaks: {
+  readonly leaks?: {
     /** Of equal bytes. */
     readonly exact: number
     /** Of look-alikes. */
@@ -144,4 +149,9 @@ export interface PageData extends PageChoice {
   readonly pictures: ReadonlyMap<string, Uint8Array>
   /** How many thumbnails were left out to hold the page's size. */
   readonly picturesDropped: number
+}
+
+/** Whether the page has a section. */
+export function shows({ summary }: Pick<PageData, 'summary'>, part: PagePart): boolean {
+  return !summary.leftOut?.includes(part)
 }

@@ -4,7 +4,7 @@ import { duplicatesSection } from './duplicates-section.ts'
 import { familiaritySection } from './familiarity-section.ts'
 import { readable, Html, html, jsonForHtml } from './html.ts'
 import { mapSection } from './map-section.ts'
-import type { PageData } from './page-data.ts'
+import { type PageData, shows } from './page-data.ts'
 import { payloadOf } from './payload.ts'
 import { rejectsSection } from './rejects-section.ts'
 import { scriptText } from './script-text.ts'
@@ -38,8 +38,10 @@ export function renderPage(data: PageData): string {
         <a class="skip" href="#main">Skip to the report</a>
         ${overview(data, names)}
         <main id="main">
-          ${mapSection(data, payload)} ${duplicatesSection(data, indexOf)}
-          ${familiaritySection(data, indexOf)} ${rejectsSection(data)} ${howItWasMade(data)}
+          ${shows(data, 'map') && mapSection(data, payload)}
+          ${shows(data, 'duplicates') && duplicatesSection(data, indexOf)}
+          ${shows(data, 'familiarity') && familiaritySection(data, indexOf)} ${rejectsSection(data)}
+          ${howItWasMade(data)}
         </main>
         <script type="application/json" id="payload">
           ${jsonForHtml(payload)}

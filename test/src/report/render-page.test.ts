@@ -41,6 +41,14 @@ function textOf(data: Partial<PageData>): string {
 }
 
 describe('renderPage', () => {
+  it('has no trace of sections that were left out', () => {
+    const leftOut = ['map', 'duplicates', 'familiarity'] as const
+    const words = textOf({ summary: { ...summaryOf({}), leftOut } })
+    expect(words).not.toMatch(/map|duplicate|familiar|group|leak/i)
+    expect(words).toContain('Rejects')
+    expect(textOf({ summary: { ...summaryOf({}), leftOut: ['map'] } })).toMatch(/Duplicates/)
+  })
+
   const alone = { exact: none, near: none }
   const group = { group: 4, kind: 'near' as const, size: 30, splits: ['s'], members: [] }
   for (const { name, data, expected } of [
