@@ -49,9 +49,21 @@ describe('a run on a disk that crashes', () => {
     manySeedsMs,
   )
 
-  it('finds the table that a checkpoint of a killed process had, after a crash', async () => {
-    expect((await simulateRun(1701)).failure).toBeUndefined()
-  })
+  const once = [
+    {
+      seed: 1701,
+      what: 'finds the table that a checkpoint of a killed process had, after a crash',
+    },
+    { seed: 3087, what: 'reads a table out again that ended between its barrier and the commit' },
+    {
+      seed: 3733,
+      what: 'has the rejects again of a table that ended between its barrier and the commit',
+    },
+  ]
+  for (const { seed, what } of once)
+    it(what, async () => {
+      expect((await simulateRun(seed)).failure).toBeUndefined()
+    })
 })
 
 describe('a run that does not end by itself, on a disk that crashes', () => {

@@ -151,6 +151,23 @@ describe('a table at checkpoints', () => {
     }
   })
 
+  it('gives all rows again after a barrier that passed while it drained, though all had come before the commit', async () => {
+    const chain = (barriers?: Barrier[]) =>
+      rowsWithBarriers({ rows: 9, size: 5 }, barriers).pipe(
+        sums(),
+        sums({ name: 'again', into: 'twice', of: 'sum' }),
+      )
+    const barriers: Barrier[] = []
+    const run = resumed()
+    const whole = await pulled(chain(barriers), run)
+    expect(barriers).toHaveLength(1)
+    const states = checkpointOf(run, barriers[0])
+    expect([...states].filter(([, { ended }]) => ended)).toEqual([])
+    const out = await pulled(chain(), resumed(states))
+    expect(valuesOf(out, 'twice')).toEqual(valuesOf(whole, 'twice'))
+    expect(valuesOf(out, 'sum')).toEqual(sumsTo(9))
+  })
+
   it('keeps the size of its blocks when it goes on with more memory', async () => {
     const { schema, data } = numbers(0, 100)
     const place = { disk: nodeDisk, pathOf: (name: string) => join(folder, name) }
