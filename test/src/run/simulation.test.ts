@@ -59,6 +59,7 @@ describe('a run on a disk that crashes', () => {
       seed: 3733,
       what: 'has the rejects again of a table that ended between its barrier and the commit',
     },
+    { seed: 5930, what: 'gives no reject twice that was read out before the checkpoint' },
   ]
   for (const { seed, what } of once)
     it(what, async () => {
