@@ -239,6 +239,15 @@ describe('fanOut', () => {
     expect(await Promise.all([pulled(few, run), pulled(b, run)])).toEqual([[], [1, 2]])
   })
 
+  it('lets go of its source when every branch has left before it was read', async () => {
+    const [below, other] = fanOut(2)(given(1, 2))
+    const [a, b] = fanOut(2)(below)
+    const { signal } = new AbortController()
+    release([b], { signal })
+    expect(await collect(a.pull({ signal: AbortSignal.abort() }))).toEqual([])
+    expect(await collect(other.pull({ signal }))).toEqual([1, 2])
+  })
+
   it('asks for the heavy columns that any branch wants, in the run that they share', async () => {
     let asked: unknown
     const run = new Run()
