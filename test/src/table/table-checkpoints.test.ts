@@ -362,6 +362,22 @@ describe('a table with several readers, at checkpoints', () => {
     expect(valuesOf(other, 'own')).toEqual(twice)
   })
 
+  it('sends no barrier that is committed to a reader that comes later', async () => {
+    const barriers: Barrier[] = []
+    const stage = flowOf(rowsWithBarriers({ rows: 3, size: 1 }, barriers).pipe(sums()))
+    const run = resumed()
+    const first = stage.pull({ signal: never, run })[Symbol.asyncIterator]()
+    const passed = (await first.next()).value as Barrier
+    run.settle(passed)
+    const late = pulled(stage, run)
+    const rest: unknown[] = []
+    for (let next; !(next = await first.next()).done;) rest.push(next.value)
+    expect([passed, rest[0]]).toEqual(barriers)
+    const [barrier, ...rows] = await late
+    expect(barrier).toBe(barriers[1])
+    expect(valuesOf(rows, 'sum')).toEqual(sumsTo(3))
+  })
+
   it('is read to its end by one when the other ends early', async () => {
     const stage = flowOf(rowsWithBarriers({ rows: 9_000, size: 900 }).pipe(sums()))
     const run = new Run({ spillDir: folder })
