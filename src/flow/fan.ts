@@ -151,12 +151,19 @@ export class Fan<T> {
     const late: Reject[] = []
     for (const entry of [...queue]) {
       const { value } = entry
-      if (value instanceof Barrier && !heir.queue.includes(entry)) this.#slot?.save(value, late)
+      if (value instanceof Barrier && !heir.queue.includes(entry)) this.#addTo(value, late)
       if (!(value instanceof Rejects)) continue
       late.push(...value.rows)
       queue.splice(queue.indexOf(entry), 1)
       heir.insert(entry)
     }
+  }
+
+  /** Adds rejects to those that a barrier which has passed has of the fan. */
+  #addTo({ states }: Barrier, late: readonly Reject[]): void {
+    const key = this.#slot?.key ?? ''
+    const saved = states.get(key)
+    if (saved) states.set(key, { ...saved, state: [...(saved.state as Reject[]), ...late] })
   }
 
   /** Starts when no branch is expected any more, and stops when all have gone; an input that is not read is released. */
@@ -181,22 +188,28 @@ export class Fan<T> {
     const { signal } = this.#abort
     const shared = { signal, ...(run && { run }), ...(columns && { columns }) }
     const slot = (this.#slot = slotOf(this.#part, 'fanOut', shared))
-    const late = (slot.state ?? []) as readonly Reject[]
+    const late = [...((slot.state ?? []) as readonly Reject[])]
     try {
       await this.#demand()
-      if (late.length > 0) await this.#put(new Rejects(late))
       for await (const value of reading(this.#input, inLane(shared, slot.key))) {
         if (value instanceof RecordBatch) slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
-        if (value instanceof Barrier) slot.save(value)
+        // A reader may have come past the barrier already, if its source sent it, too.
+        if (value instanceof Barrier) slot.save(value, late)
+        else await this.#putLate(late)
         await this.#put(value)
         await this.#demand()
       }
+      await this.#putLate(late)
     } catch (cause) {
       this.#failure = { cause }
     }
     this.#ended = true
     if (!this.#failure && !signal.aborted) slot.end()
     for (const branch of this.#branches) branch.wake()
+  }
+
+  async #putLate(late: Reject[]): Promise<void> {
+    if (late.length > 0) await this.#put(new Rejects(late.splice(0)))
   }
 
   async #demand(): Promise<void> {

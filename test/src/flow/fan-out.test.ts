@@ -231,6 +231,16 @@ describe('fanOut', () => {
     expect(resumed).toEqual([rejects, 3])
   })
 
+  it('keeps such rejects in its state while a barrier is due, since its reader may have passed that', async () => {
+    const rejects = new Rejects([refused('late')])
+    const barrier = new Barrier(1)
+    const run = runFrom(new Map([['fanOut', saved(rejects.rows)]]))
+    const [a, b] = fanOut(2)(given(barrier, 1))
+    release([a], { signal: new AbortController().signal, run })
+    expect(await pulled(b, run)).toEqual([barrier, rejects, 1])
+    expect(barrier.states.get('fanOut')?.state).toEqual(rejects.rows)
+  })
+
   it('goes on without the branch whose reader had ended', async () => {
     const [a, b] = fanOut(2)(given(1, 2))
     const ended = new Map([['limited', { ...saved(undefined), ended: true }]])
