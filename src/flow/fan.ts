@@ -4,11 +4,13 @@ import { columnsForAll, type Context, inLane } from './context.ts'
 import { Barrier, Control, type Reject, Rejects } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { OptionError, OverrunError } from '../errors.ts'
+import { type Entry, FanBranch } from './fan-branch.ts'
 import type { Flow } from './flow.ts'
 import type { Slot } from './slot.ts'
-import { release, slotOf } from './slot-of.ts'
-import { Spill, type Spilled } from './spill.ts'
-import { untilAborted } from './until-aborted.ts'
+import { reading } from './reading.ts'
+import { slotOf } from './slot-of.ts'
+import type { Run } from '../run/run-state.ts'
+import { Spill } from './spill.ts'
 import { bytesOf } from './value-bytes.ts'
 
 /** Settings of a {@link Fan}; see `FanOutOptions`. */
@@ -25,34 +27,12 @@ export interface FanOptions {
   readonly spillDir: string | undefined
 }
 
-/** A value, shared by the branches that have not taken it. */
-interface Entry<T> {
-  /** Its place among all. */
-  readonly at: number
-  /** What is held in memory. */
-  value: T | Control | undefined
-  /** Where it is, if it is on disk. */
-  spilled?: Spilled
-  /** Bytes that it takes in memory. */
-  bytes: number
-  /** Branches that have not taken it. */
-  waiting: number
-}
-
-interface Branch<T> {
-  state: 'expected' | 'reading' | 'gone'
-  readonly queue: Entry<T>[]
-  context?: Context
-  /** Wakes its reader, who has taken all there is. */
-  asking: (() => void) | undefined
-}
-
 /** One reading of a source by several branches. */
 export class Fan<T> {
   readonly #input: Flow<T>
   readonly #part: object
   readonly #options: FanOptions
-  readonly #branches: readonly Branch<T>[]
+  readonly #branches: readonly FanBranch<T>[]
   readonly #abort = new AbortController()
   readonly #spill: Spill
   #slot: Slot | undefined
@@ -72,11 +52,7 @@ export class Fan<T> {
     this.#input = input
     this.#part = part
     this.#options = options
-    this.#branches = Array.from({ length: options.branches }, () => ({
-      state: 'expected',
-      queue: [],
-      asking: undefined,
-    }))
+    this.#branches = Array.from({ length: options.branches }, () => new FanBranch<T>())
     this.#spill = new Spill(() => this.#folder(), Math.max(1, options.spillBytes / 8))
   }
 
@@ -93,7 +69,7 @@ export class Fan<T> {
     branch.state = 'reading'
     branch.context = context
     function wake(): void {
-      branch?.asking?.()
+      branch?.wake()
     }
     context.signal.addEventListener('abort', wake)
     try {
@@ -117,19 +93,17 @@ export class Fan<T> {
     const branch = this.#branches[index]
     if (branch?.state !== 'expected') return
     branch.state = 'gone'
+    branch.context = context
     this.#start()
-    if (this.over) release([this.#input], context)
   }
 
-  async #ask(branch: Branch<T>): Promise<void> {
-    const arrived = new Deferred()
-    branch.asking = arrived.resolve
+  async #ask(branch: FanBranch<T>): Promise<void> {
+    const arrived = branch.ask()
     this.#asked.resolve()
-    await arrived.promise
-    branch.asking = undefined
+    await arrived
   }
 
-  async #take(entry: Entry<T>, branch: Branch<T>): Promise<T | Control> {
+  async #take(entry: Entry<T>, branch: FanBranch<T>): Promise<T | Control> {
     const value = entry.spilled
       ? ((await this.#spill.read(entry.spilled)) as T)
       : (entry.value as T | Control)
@@ -138,11 +112,11 @@ export class Fan<T> {
     return value
   }
 
-  #slowest(): Branch<T> | undefined {
+  #slowest(): FanBranch<T> | undefined {
     const reading = this.#reading()
     return reading.reduce(
       (a, b) => (b.queue.length > a.queue.length ? b : a),
-      reading[0] as Branch<T>,
+      reading[0] as FanBranch<T>,
     )
   }
 
@@ -158,74 +132,84 @@ export class Fan<T> {
     else this.#heldBytes -= entry.bytes
   }
 
-  async #leave(branch: Branch<T>): Promise<void> {
+  async #leave(branch: FanBranch<T>): Promise<void> {
     branch.state = 'gone'
     this.#handOver(branch)
     for (const entry of branch.queue.splice(0)) await this.#release(entry)
     this.#noteProgress()
     this.#start()
-    if (!this.over) return
-    this.#abort.abort()
-    this.#asked.resolve()
-    await this.#spill.close()
+    if (this.over) await this.#spill.close()
   }
 
   /**
    * Gives rejects that a branch which leaves has not taken to another one, in their place. If that has passed a
    * barrier which follows them, they are part of that checkpoint as the state of the fan.
    */
-  #handOver({ queue }: Branch<T>): void {
+  #handOver({ queue }: FanBranch<T>): void {
     const [heir] = this.#reading()
     if (!heir) return
     const late: Reject[] = []
     for (const entry of [...queue]) {
       const { value } = entry
-      if (value instanceof Barrier && !heir.queue.includes(entry)) this.#slot?.save(value, late)
+      if (value instanceof Barrier && !heir.queue.includes(entry)) this.#addTo(value, late)
       if (!(value instanceof Rejects)) continue
       late.push(...value.rows)
       queue.splice(queue.indexOf(entry), 1)
-      const place = heir.queue.findIndex(({ at }) => at > entry.at)
-      heir.queue.splice(place < 0 ? heir.queue.length : place, 0, entry)
+      heir.insert(entry)
     }
-    if (heir.queue.length > 0) heir.asking?.()
   }
 
+  /** Adds rejects to those that a barrier which has passed has of the fan. */
+  #addTo({ states }: Barrier, late: readonly Reject[]): void {
+    const key = this.#slot?.key ?? ''
+    const saved = states.get(key)
+    if (saved) states.set(key, { ...saved, state: [...(saved.state as Reject[]), ...late] })
+  }
+
+  /** Starts when no branch is expected any more, and stops when all have gone; an input that is not read is released. */
   #start(): void {
-    const states = this.#branches.map((branch) => branch.state)
-    if (this.#started || states.includes('expected') || this.over) return
+    if (this.over) {
+      this.#abort.abort()
+      this.#asked.resolve()
+    }
+    if (this.#started || this.#branches.some(({ state }) => state === 'expected')) return
     this.#started = true
     void this.#drive()
   }
 
-  #reading(): Branch<T>[] {
+  #reading(): FanBranch<T>[] {
     return this.#branches.filter((branch) => branch.state === 'reading')
   }
 
   /** Reads the source whenever some branch has taken all there is. */
   async #drive(): Promise<void> {
-    const contexts = this.#reading().flatMap(({ context }) => context ?? [])
-    const columns = columnsForAll(contexts)
-    const run = contexts.find((context) => context.run)?.run
+    const columns = columnsForAll(this.#reading().flatMap(({ context }) => context ?? []))
+    const run = this.#run
     const { signal } = this.#abort
     const shared = { signal, ...(run && { run }), ...(columns && { columns }) }
     const slot = (this.#slot = slotOf(this.#part, 'fanOut', shared))
-    const late = (slot.state ?? []) as readonly Reject[]
+    const late = [...((slot.state ?? []) as readonly Reject[])]
     try {
       await this.#demand()
-      if (late.length > 0) await this.#put(new Rejects(late))
-      const values = untilAborted(this.#input.pull(inLane(shared, slot.key)), signal)
-      for await (const value of values) {
+      for await (const value of reading(this.#input, inLane(shared, slot.key))) {
         if (value instanceof RecordBatch) slot.counts.rowsIn = slot.counts.rowsKept += value.numRows
-        if (value instanceof Barrier) slot.save(value)
+        // A reader may have come past the barrier already, if its source sent it, too.
+        if (value instanceof Barrier) slot.save(value, late)
+        else await this.#putLate(late)
         await this.#put(value)
         await this.#demand()
       }
+      await this.#putLate(late)
     } catch (cause) {
       this.#failure = { cause }
     }
     this.#ended = true
     if (!this.#failure && !signal.aborted) slot.end()
-    for (const branch of this.#branches) branch.asking?.()
+    for (const branch of this.#branches) branch.wake()
+  }
+
+  async #putLate(late: Reject[]): Promise<void> {
+    if (late.length > 0) await this.#put(new Rejects(late.splice(0)))
   }
 
   async #demand(): Promise<void> {
@@ -242,11 +226,7 @@ export class Fan<T> {
     const entry: Entry<T> = { at: this.#made++, value, bytes, waiting: branches.length }
     if (branches.length > 0) this.#heldBytes += bytes
     const late = branches.some((branch) => !branch.asking)
-    for (const branch of branches) {
-      branch.queue.push(entry)
-      branch.asking?.()
-      branch.asking = undefined
-    }
+    for (const branch of branches) branch.put(entry)
     if (!late || value instanceof Control) return
     while (this.#heldBytes > this.#options.memoryBytes && entry.waiting > 0) {
       this.#patient = this.#patient && (await this.#progressSoon())
@@ -273,7 +253,7 @@ export class Fan<T> {
   async #toDisk(entry: Entry<T>): Promise<void> {
     const { memoryBytes, spillBytes } = this.#options
     if (this.#spill.bytes + entry.bytes > spillBytes) {
-      const index = this.#branches.indexOf(this.#slowest() as Branch<T>)
+      const index = this.#branches.indexOf(this.#slowest() as FanBranch<T>)
       const bound = `${String(memoryBytes)} bytes in memory and ${String(spillBytes)} on disk`
       throw new OverrunError(`Expected ${nameOf(index)} to lag by at most ${bound}, got more`)
     }
@@ -288,10 +268,11 @@ export class Fan<T> {
   }
 
   async #folder(): Promise<string> {
-    const { spillDir } = this.#options
-    if (spillDir !== undefined) return spillDir
-    const run = this.#branches.find(({ context }) => context?.run)?.context?.run
-    return run ? run.folder() : tmpdir()
+    return this.#options.spillDir ?? (await this.#run?.folder()) ?? tmpdir()
+  }
+
+  get #run(): Run | undefined {
+    return this.#branches.find(({ context }) => context?.run)?.context?.run
   }
 }
 

@@ -5,7 +5,7 @@ import { Barrier, Control, Watermark } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { OptionError, SchemaError } from '../errors.ts'
 import { Flow } from './flow.ts'
-import { untilAborted } from './until-aborted.ts'
+import { reading } from './reading.ts'
 
 /**
  * Joins flows of one schema into one.
@@ -53,7 +53,7 @@ async function* merged<T>(
   const { signal } = child
   const lanes = flows.map((flow, i): Lane<T> => {
     const inner = inLane({ ...context, signal }, String(i))
-    const values = untilAborted(flow.pull(inner), signal)
+    const values = reading(flow, inner)
     return { values, asked: false, ended: false, timeMs: -Infinity }
   })
   let arrived = new Deferred()

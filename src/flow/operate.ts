@@ -8,10 +8,10 @@ import { Control, Rejects } from './control.ts'
 import { Flow, type FlowInfo, flowOf } from './flow.ts'
 import { memoryOf } from './memory.ts'
 import { nonEmptyString, positiveInteger } from '../options.ts'
+import { reading } from './reading.ts'
 import type { Counts } from './saved.ts'
 import type { Slot } from './slot.ts'
 import { release, slotOf } from './slot-of.ts'
-import { untilAborted } from './until-aborted.ts'
 import { failPoint } from '../run/fail-point.ts'
 
 /** What one subscription does with its input. A generator is the usual way to write each part. */
@@ -150,7 +150,7 @@ async function* running<T, R>(
   }
   try {
     if (slot.state !== undefined) await step.restore?.(slot.state)
-    const values = untilAborted(input.pull(upstream), child.signal)
+    const values = reading(input, upstream)
     yield* concurrency === 1
       ? oneByOne(values, work)
       : concurrently(values, work, { concurrency, ordered })

@@ -5,7 +5,7 @@ import type { Control } from './control.ts'
 import { Deferred } from './deferred.ts'
 import { Flow, flowOf } from './flow.ts'
 import { positiveInteger } from '../options.ts'
-import { untilAborted } from './until-aborted.ts'
+import { reading } from './reading.ts'
 
 /**
  * Reads up to `ahead` values before they are asked for, so that what is above and what is below work
@@ -45,7 +45,7 @@ async function* readAhead<T>(
 
   async function fill(): Promise<void> {
     try {
-      for await (const value of untilAborted(input.pull({ ...context, signal }), signal)) {
+      for await (const value of reading(input, { ...context, signal })) {
         held.push(value)
         state.arrived.resolve()
         if (held.length < limit) continue

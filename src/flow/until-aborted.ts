@@ -16,16 +16,22 @@ function starving(): boolean {
 /**
  * The values of `source`. Ends at once, without an error, when `signal` aborts, even while a value is
  * waited for: the source then returns when its wait is over. Lets timers and I/O have their turn
- * every few milliseconds, which a chain of settled promises would not.
+ * every few milliseconds, which a chain of settled promises would not. `unread` is called if it ends before
+ * the first value was asked for.
  */
-export function untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): UntilAborted<T> {
-  return new UntilAborted(source, signal)
+export function untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal,
+  unread?: () => void,
+): UntilAborted<T> {
+  return new UntilAborted(source, signal, unread)
 }
 
 /** See {@link untilAborted}. Not a generator, because it is on the path of every value. */
 export class UntilAborted<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: AsyncIterable<T>
   readonly #signal: AbortSignal
+  readonly #unread: (() => void) | undefined
   #values: AsyncIterator<T> | undefined
   #ended = false
   /** The read that is under way, and what answers it. */
@@ -35,16 +41,19 @@ export class UntilAborted<T> implements AsyncIterableIterator<T, undefined> {
     void this.return()
   }
 
-  constructor(source: AsyncIterable<T>, signal: AbortSignal) {
+  constructor(source: AsyncIterable<T>, signal: AbortSignal, unread?: () => void) {
     this.#source = source
     this.#signal = signal
+    this.#unread = unread
+    if (signal.aborted) this.#stop()
+    else signal.addEventListener('abort', this.#stop)
   }
 
   /** Reads one value; a read that is under way comes first. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#answer) return this.#after(this.#read)
     if (this.#ended || this.#signal.aborted) return this.return()
-    const values = (this.#values ??= this.#start())
+    const values = (this.#values ??= this.#source[Symbol.asyncIterator]())
     this.#read = new Promise((resolve, reject) => {
       this.#answer = resolve
       values.next().then(
@@ -70,6 +79,7 @@ export class UntilAborted<T> implements AsyncIterableIterator<T, undefined> {
   /** Ends. Waits for the source to close what it has open, unless that waits for a value. */
   async return(): Promise<IteratorResult<T, undefined>> {
     const open = this.#ended ? undefined : this.#values
+    if (!this.#ended && !open) this.#unread?.()
     this.#leave()
     const returned = open?.return?.().catch(() => undefined)
     if (this.#answer) this.#give({ done: true, value: undefined })
@@ -80,11 +90,6 @@ export class UntilAborted<T> implements AsyncIterableIterator<T, undefined> {
   /** Returns itself. */
   [Symbol.asyncIterator](): this {
     return this
-  }
-
-  #start(): AsyncIterator<T> {
-    this.#signal.addEventListener('abort', this.#stop)
-    return this.#source[Symbol.asyncIterator]()
   }
 
   #leave(): void {

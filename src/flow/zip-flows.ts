@@ -5,9 +5,9 @@ import { type Context, inLane } from './context.ts'
 import { Barrier, Control } from './control.ts'
 import { OptionError, OverrunError } from '../errors.ts'
 import { Flow } from './flow.ts'
+import { reading } from './reading.ts'
 import type { Slot } from './slot.ts'
 import { release, slotOf } from './slot-of.ts'
-import { untilAborted } from './until-aborted.ts'
 import { bytesOf } from './value-bytes.ts'
 
 /** The flows whose values are put together. */
@@ -68,7 +68,7 @@ async function* zipped(
     const inner = inLane({ ...context, signal }, String(i))
     const kept = (saved?.[i] ?? []).map(decoded)
     return {
-      values: untilAborted(flow.pull(inner), signal),
+      values: reading(flow, inner),
       kept,
       barrier: undefined,
       ended: false,

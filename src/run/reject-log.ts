@@ -172,7 +172,7 @@ export class RejectLog {
   /** How far the rejects of `lane` may be read out now. */
   #readable({ key, file, read }: Lane): number {
     if (this.#closed) return file.end.bytes
-    if (this.#options.ordered) return 0
+    if (this.#options.ordered) return read
     if (!this.#run.durable) return file.end.bytes
     const mark = this.#passing?.states.get(key)?.state as RejectMark | undefined
     return mark?.bytes ?? read

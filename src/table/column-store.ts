@@ -114,7 +114,11 @@ async function* makeTable(
     input instanceof TableFlow
       ? input.table(upstream)
       : drained(input, { stage: name, slot, context: upstream, blocksBytes })
-  let table = yield* noting(making, (barrier) => (passed = barrier))
+  let table = yield* noting(making, (barrier) => {
+    passed = barrier
+    // What drains rows has saved how far it is.
+    if (input instanceof TableFlow) slot.save(barrier)
+  })
   let made = false
   try {
     const after = await schema(table.schema)

@@ -32,7 +32,7 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
     const { run } = context
     if (!run) return yield* make(context)
     const known = made.get(run)
-    if (known && !isGone(known)) return yield* awaited(known, context.signal)
+    if (known && !isGone(known)) return yield* awaited(known, run, context.signal)
     const shared: Shared = { waiting: [], bell: new Deferred() }
     made.set(run, shared)
     const making = make(forAll(context, run.wanted.get(part)))
@@ -83,14 +83,18 @@ function isGone({ result }: Shared): boolean {
   return result !== undefined && (!('table' in result) || result.table.closed)
 }
 
-async function* awaited(shared: Shared, signal: AbortSignal): AsyncGenerator<Control, StoredTable> {
+async function* awaited(
+  shared: Shared,
+  run: Run,
+  signal: AbortSignal,
+): AsyncGenerator<Control, StoredTable> {
   const made = shared.result
   if (made && 'table' in made) return made.table.another(signal)
   const waiting: Waiting = { signal }
   shared.waiting.push(waiting)
   for (let passed: Barrier | undefined; ;) {
     const { barrier, result } = shared
-    if (barrier && barrier !== passed) {
+    if (barrier && barrier !== passed && barrier === run.barrier) {
       yield barrier
       passed = barrier
       continue

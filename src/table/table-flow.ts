@@ -52,7 +52,10 @@ async function* readOut(flow: TableFlow, context: Context): AsyncGenerator<Recor
     }
   }
 
-  const table = yield* noting(flow.table(context), (barrier) => (passed = barrier))
+  const table = yield* noting(flow.table(context), (barrier) => {
+    passed = barrier
+    slot.save(barrier, row)
+  })
   try {
     slot.doing = 'reads'
     const schema = columns ? schemaWithoutHeavy(table.schema, columns) : table.schema

@@ -8,6 +8,7 @@ import { DataError } from '../errors.ts'
 import { Flow, flowOf } from '../flow/flow.ts'
 import { memoryOf } from '../flow/memory.ts'
 import { wanting } from '../flow/operate.ts'
+import { reading } from '../flow/reading.ts'
 import { type OpenBatch, RowLine } from './row-line.ts'
 import type { Counts } from '../flow/saved.ts'
 import type { Slot } from '../flow/slot.ts'
@@ -106,7 +107,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
   const counts = slots.map((slot) => slot.counts)
   const specs = chain.stages.map(({ spec }) => spec)
   const reads = columnsRead(specs)
-  const line = new RowLine(chain.source.pull(wanting(context, reads)), {
+  const line = new RowLine(reading(chain.source, wanting(context, reads)), {
     names: specs.map(({ name }) => name),
     tasks: specs.map(({ task, options }) => ({ module: task, options })),
     reads,

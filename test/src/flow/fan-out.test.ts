@@ -231,12 +231,31 @@ describe('fanOut', () => {
     expect(resumed).toEqual([rejects, 3])
   })
 
+  it('keeps such rejects in its state while a barrier is due, since its reader may have passed that', async () => {
+    const rejects = new Rejects([refused('late')])
+    const barrier = new Barrier(1)
+    const run = runFrom(new Map([['fanOut', saved(rejects.rows)]]))
+    const [a, b] = fanOut(2)(given(barrier, 1))
+    release([a], { signal: new AbortController().signal, run })
+    expect(await pulled(b, run)).toEqual([barrier, rejects, 1])
+    expect(barrier.states.get('fanOut')?.state).toEqual(rejects.rows)
+  })
+
   it('goes on without the branch whose reader had ended', async () => {
     const [a, b] = fanOut(2)(given(1, 2))
     const ended = new Map([['limited', { ...saved(undefined), ended: true }]])
     const run = runFrom(ended)
     const few = flowOf(a.pipe(operate({ name: 'limited', start: () => ({ next: (i) => [i] }) })))
     expect(await Promise.all([pulled(few, run), pulled(b, run)])).toEqual([[], [1, 2]])
+  })
+
+  it('lets go of its source when every branch has left before it was read', async () => {
+    const [below, other] = fanOut(2)(given(1, 2))
+    const [a, b] = fanOut(2)(below)
+    const { signal } = new AbortController()
+    release([b], { signal })
+    expect(await collect(a.pull({ signal: AbortSignal.abort() }))).toEqual([])
+    expect(await collect(other.pull({ signal }))).toEqual([1, 2])
   })
 
   it('asks for the heavy columns that any branch wants, in the run that they share', async () => {

@@ -123,6 +123,14 @@ describe('zipFlows', () => {
     expect(made()).toBe(0)
   })
 
+  it('lets go of a flow of which it had kept more than it needed', async () => {
+    const state = [[{ value: 1 }, { value: 2 }], []]
+    const run = runFrom(new Map([['zipFlows', saved(state)]]))
+    const [a, b] = fanOut(2)(given(3, 4))
+    const zipped = pulledIn(zipFlows(a, given('x')), run)
+    expect(await Promise.all([zipped, pulledIn(b, run)])).toEqual([[[1, 'x']], [3, 4]])
+  })
+
   it('holds one value of each flow', async () => {
     const fast = counter(30)
     let most = 0

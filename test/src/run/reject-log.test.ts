@@ -147,11 +147,16 @@ describe('RejectLog', () => {
     await log.pass(barrier)
     expect([await next(), await next(), await next()]).toEqual([['x1'], 1, 'end'])
     await log.end()
-    const resumed = logOf({ restored: barrier.states })
-    resumed.close()
-    const again = reader(resumed)
-    expect([await again(), await again()]).toEqual([[], 'end'])
-    await resumed.end()
+    for (const closed of [true, false]) {
+      const resumed = logOf({ restored: barrier.states })
+      if (closed) resumed.close()
+      const again = reader(resumed)
+      const first = await again()
+      const second = again()
+      resumed.close()
+      expect([first, await second]).toEqual([[], 'end'])
+      await resumed.end()
+    }
   })
 
   it('lets a barrier through, at whichever moment it comes', async () => {

@@ -49,8 +49,14 @@ describe('a run on a disk that crashes', () => {
     manySeedsMs,
   )
 
-  it('finds the table that a checkpoint of a killed process had, after a crash', async () => {
-    expect((await simulateRun(1701)).failure).toBeUndefined()
+  it.each([
+    [1701, 'finds the table that a checkpoint of a killed process had, after a crash'],
+    [3087, 'reads a table out again that ended between its barrier and the commit'],
+    [3733, 'has the rejects again of a table that ended between its barrier and the commit'],
+    [5930, 'gives no reject twice that was read out before the checkpoint'],
+    [8278, 'ends a branch whose reader had kept more of it than it needed'],
+  ])('with seed %i %s', async (seed) => {
+    expect((await simulateRun(seed)).failure).toBeUndefined()
   })
 })
 

@@ -151,6 +151,23 @@ describe('a table at checkpoints', () => {
     }
   })
 
+  it('gives all rows again after a barrier that passed while it drained, though all had come before the commit', async () => {
+    const chain = (barriers?: Barrier[]) =>
+      rowsWithBarriers({ rows: 9, size: 5 }, barriers).pipe(
+        sums(),
+        sums({ name: 'again', into: 'twice', of: 'sum' }),
+      )
+    const barriers: Barrier[] = []
+    const run = resumed()
+    const whole = await pulled(chain(barriers), run)
+    expect(barriers).toHaveLength(1)
+    const states = checkpointOf(run, barriers[0])
+    expect([...states].filter(([, { ended }]) => ended)).toEqual([])
+    const out = await pulled(chain(), resumed(states))
+    expect(valuesOf(out, 'twice')).toEqual(valuesOf(whole, 'twice'))
+    expect(valuesOf(out, 'sum')).toEqual(sumsTo(9))
+  })
+
   it('keeps the size of its blocks when it goes on with more memory', async () => {
     const { schema, data } = numbers(0, 100)
     const place = { disk: nodeDisk, pathOf: (name: string) => join(folder, name) }
@@ -343,6 +360,22 @@ describe('a table with several readers, at checkpoints', () => {
     expect(valuesOf(late, 'own')).toEqual(sumsTo(5_000))
     expect(valuesOf(late, 'own2')).toEqual(twice)
     expect(valuesOf(other, 'own')).toEqual(twice)
+  })
+
+  it('sends no barrier that is committed to a reader that comes later', async () => {
+    const barriers: Barrier[] = []
+    const stage = flowOf(rowsWithBarriers({ rows: 3, size: 1 }, barriers).pipe(sums()))
+    const run = resumed()
+    const first = stage.pull({ signal: never, run })[Symbol.asyncIterator]()
+    const passed = (await first.next()).value as Barrier
+    run.settle(passed)
+    const late = pulled(stage, run)
+    const rest: unknown[] = []
+    for (let next; !(next = await first.next()).done;) rest.push(next.value)
+    expect([passed, rest[0]]).toEqual(barriers)
+    const [barrier, ...rows] = await late
+    expect(barrier).toBe(barriers[1])
+    expect(valuesOf(rows, 'sum')).toEqual(sumsTo(3))
   })
 
   it('is read to its end by one when the other ends early', async () => {
