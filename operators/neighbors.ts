@@ -134,6 +134,7 @@ function lengthOf({ column }: Checked, schema: Schema): number {
 function fit(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
   return operateTable({
     name: 'neighbors',
+    saves: options.save,
     settings: { ...options, mode: 'fit' },
     schema: (input) => schemaOf(options, input),
     // A block, the kernel's copy of it, and the rows that it is compared with.
@@ -168,6 +169,7 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
   return operate<RecordBatch, RecordBatch>({
     name: 'neighbors',
     learns: true,
+    saves: save,
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
     start: ({ run, signal }, { key }) =>

@@ -75,7 +75,8 @@ function fit<M extends Model<unknown>>(
   const { name, column, settings } = spec
   return operateTable({
     name,
-    settings: { ...settings, mode: 'fit' },
+    saves: options.save,
+    settings: { ...settings, mode: 'fit', ...chosen(options) },
     schema: (input) => schemaWith(input, spec.fields(inputField(spec, input), undefined)),
     async *run(table, context) {
       const field = inputField(spec, table.schema)
@@ -117,7 +118,8 @@ function online<M extends Model<unknown>>(
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
     learns: true,
-    settings: { ...spec.settings, mode: 'online', windowRows, warmupRows },
+    saves: options.save,
+    settings: { ...spec.settings, mode: 'online', windowRows, warmupRows, ...chosen(options) },
     schema: (input) =>
       schemaWith(input, [...spec.fields(inputField(spec, input), undefined), version]),
     start: (context) =>
@@ -191,6 +193,11 @@ function inputField<M extends Model<unknown>>(
     `Expected column \`${column}\` of ${name} to be tensors of float32 or float64, got ${typeName(field.type as DataType)}`,
     { column },
   )
+}
+
+/** What else decides what comes out. */
+function chosen<M>({ seed, save }: LearnedOptions<M>): Pick<LearnedOptions<M>, 'seed' | 'save'> {
+  return { ...(seed !== undefined && { seed }), ...(save !== undefined && { save }) }
 }
 
 function seedOf<M>({ seed }: LearnedOptions<M>, { run }: Context): number {
