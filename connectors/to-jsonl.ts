@@ -60,7 +60,7 @@ export function toJsonl(
     return sink<FileSinkState<number>>({
       ...written,
       schema: (schema) => selectedSchema(schema, columns, name),
-      settings: { path },
+      settings: { path, columns },
       ...(columns && { columns }),
     })(input)
   }

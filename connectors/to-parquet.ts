@@ -118,7 +118,7 @@ export function toParquet(
         ...fileSink(format, { path, parts: !input.bounded }),
         schema: (schema) => selectedSchema(schema, columns, name),
         memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
-        settings: { path, ...layout },
+        settings: { path, columns, ...layout },
         ...(columns && { columns }),
       })(input),
     )
