@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
-import { type FileRoot, fileRoots, type Links } from '../src/pictures/file-roots.ts'
+import { type FileRoot, fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
@@ -137,7 +137,7 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
     extensions:
       extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
-    links: oneOf('links', options.links ?? 'within', ['within', 'all']),
+    links: oneOf('links', options.links ?? 'within', linkChoices),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
 }
