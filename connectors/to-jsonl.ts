@@ -5,7 +5,7 @@ import { openFile } from '../src/bytes.ts'
 import { ConnectorError, DataError } from '../src/errors.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import { flowOf } from '../src/flow/flow.ts'
-import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
+import { columnList, knownOptions, localPath } from '../src/options.ts'
 import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
@@ -47,7 +47,7 @@ export function toJsonl(
   path: string,
   options: ToJsonlOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  nonEmptyString('path', path)
+  localPath('path', path)
   knownOptions(name, options, ['columns'])
   const columns = options.columns && columnList('columns', options.columns)
 

@@ -9,7 +9,7 @@ import { memoryOf } from '../src/flow/memory.ts'
 import {
   columnList,
   knownOptions,
-  nonEmptyString,
+  localPath,
   numberBetween,
   oneOf,
   positiveInteger,
@@ -88,7 +88,7 @@ export function toParquet(
   path: string,
   options: ToParquetOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  nonEmptyString('path', path)
+  localPath('path', path)
   knownOptions(name, options, [
     'columns',
     'rowGroupRows',

@@ -17,7 +17,7 @@ import { restoredModel } from '../models/save.ts'
 import { OnlineStep, versionField } from './online-step.ts'
 import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
-import { nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
+import { localPath, nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
 import { scoreColumns, validRows } from './row-scores.ts'
 import { requireField, schemaWith, typeName } from '../batch/schema.ts'
 import { WindowScorer } from './window-scorer.ts'
@@ -56,7 +56,7 @@ function checkedOptions<M>(options: LearnedOptions<M>): Checked<M> {
   const { mode, model, save, seed } = options
   if (mode !== undefined) oneOf('mode', mode, ['fit', 'online'])
   if (typeof model === 'string') nonEmptyString('model', model)
-  if (save !== undefined) nonEmptyString('save', save)
+  if (save !== undefined) localPath('save', save)
   if (seed !== undefined) wholeNumber('seed', seed)
   const learns = (['mode', 'save', 'onModel'] as const).find((name) => options[name] !== undefined)
   if (model !== undefined && learns)
