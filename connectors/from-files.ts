@@ -1,10 +1,17 @@
 import type { RecordBatch } from 'apache-arrow'
 import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
-import { type FileRoot, fileRoots, type Links } from '../src/pictures/file-roots.ts'
+import { type FileRoot, fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
-import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import {
+  columnList,
+  knownOptions,
+  localPath,
+  nonEmptyString,
+  oneOf,
+  positiveInteger,
+} from '../src/options.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
 import {
   type FilePlan,
@@ -129,7 +136,7 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
   if (twice !== undefined)
     throw new OptionError(`Expected each location once, got \`${twice}\` twice`)
   return {
-    locations: locations.map((l) => nonEmptyString('location', l)),
+    locations: locations.map((l) => localPath('location', l)),
     labels: labels === undefined ? labelsFromFolders : labelsFromPattern('labels', labels),
     pattern: labels,
     split: split === undefined ? undefined : nonEmptyString('split', split),
@@ -137,7 +144,7 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
     extensions:
       extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
-    links: oneOf('links', options.links ?? 'within', ['within', 'all']),
+    links: oneOf('links', options.links ?? 'within', linkChoices),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
 }

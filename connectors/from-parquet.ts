@@ -7,7 +7,13 @@ import { OptionError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
 import { tableNames } from '../src/item-ids.ts'
-import { columnList, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
+import {
+  columnList,
+  knownOptions,
+  localPath,
+  nonEmptyString,
+  positiveInteger,
+} from '../src/options.ts'
 import {
   ParquetTable,
   type TableOptions,
@@ -97,7 +103,7 @@ export function fromParquet(
 ): Flow<RecordBatch> {
   const paths = typeof location === 'string' ? [location] : [...location]
   if (paths.length === 0) throw new OptionError('Expected at least one path, got none')
-  for (const path of paths) nonEmptyString('location', path)
+  for (const path of paths) localPath('location', path)
   knownOptions(name, options, [...sizes, 'columns', 'idColumn', 'sourceName'])
   const settings: Settings = {
     columns: options.columns && columnList('columns', options.columns),

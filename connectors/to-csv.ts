@@ -3,7 +3,7 @@ import type { OperatorFunction } from 'rxjs'
 import { columnsOf } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import type { WriteSummary } from '../src/flow/sink.ts'
-import { columnList, knownOptions, nonEmptyString, oneOf, trueOrFalse } from '../src/options.ts'
+import { columnList, knownOptions, localPath, oneOf, trueOrFalse } from '../src/options.ts'
 import { inPieces, lineSink } from '../src/output/line-sink.ts'
 
 /** Options of {@link toCsv}. */
@@ -50,7 +50,7 @@ export function toCsv(
   path: string,
   options: ToCsvOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  nonEmptyString('path', path)
+  localPath('path', path)
   knownOptions(name, options, ['columns', 'separator', 'escapeFormulas'])
   const columns = options.columns && columnList('columns', options.columns)
   const separator = oneOf('separator', options.separator ?? ',', [',', ';', '\t'])
@@ -63,6 +63,7 @@ export function toCsv(
     {
       name,
       extension: 'csv',
+      settings: { separator, escapeFormulas: escapes },
       head: ({ fields }: Schema) => `${fields.map((f) => text(f.name)).join(separator)}\n`,
       lines: (batch) => inPieces(lines(batch, separator, text)),
     },

@@ -3,7 +3,7 @@ import type { OperatorFunction } from 'rxjs'
 import { columnsOf } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import type { WriteSummary } from '../src/flow/sink.ts'
-import { columnList, knownOptions, nonEmptyString } from '../src/options.ts'
+import { columnList, knownOptions, localPath } from '../src/options.ts'
 import { inPieces, lineSink } from '../src/output/line-sink.ts'
 
 /** Options of {@link toJsonl}. */
@@ -38,7 +38,7 @@ export function toJsonl(
   path: string,
   options: ToJsonlOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  nonEmptyString('path', path)
+  localPath('path', path)
   knownOptions(name, options, ['columns'])
   const columns = options.columns && columnList('columns', options.columns)
   const format = { name, extension: 'jsonl', lines: (batch: RecordBatch) => inPieces(lines(batch)) }

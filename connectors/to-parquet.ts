@@ -8,7 +8,7 @@ import { memoryOf } from '../src/flow/memory.ts'
 import {
   columnList,
   knownOptions,
-  nonEmptyString,
+  localPath,
   numberBetween,
   oneOf,
   positiveInteger,
@@ -88,7 +88,7 @@ export function toParquet(
   path: string,
   options: ToParquetOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  nonEmptyString('path', path)
+  localPath('path', path)
   knownOptions(name, options, [
     'columns',
     'rowGroupRows',
@@ -118,7 +118,7 @@ export function toParquet(
         ...fileSink(format, { path, parts: !input.bounded }),
         schema: (schema) => selectedSchema(schema, columns, name),
         memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
-        settings: { path, ...layout },
+        settings: { path, columns, ...layout },
         ...(columns && { columns }),
       })(input),
     )

@@ -1,7 +1,8 @@
 /** A source of one's own that a run can be resumed with: the pictures of a folder, as they arrive. */
+import { readFile } from 'node:fs/promises'
 import { scheduler } from 'node:timers/promises'
-import type { Schema } from 'apache-arrow'
-import { column, type Context, source } from 'millrace'
+import { RecordBatch, type Schema } from 'apache-arrow'
+import { binaryColumn, column, type Context, heavy, source, withColumns } from 'millrace'
 import { fromFiles } from 'millrace/connectors/from-files'
 
 /**
@@ -11,12 +12,17 @@ import { fromFiles } from 'millrace/connectors/from-files'
 export function arrivals(folder: string) {
   const files = fromFiles(folder, { batchRows: 1 })
 
-  async function* read({ signal }: Context, before: readonly string[] = []) {
-    const seen = new Set(before)
+  async function* read({ signal }: Context, before = { ids: [] as string[], count: 0 }) {
+    // All positions share the list, which only grows: each says how far it goes.
+    const ids = before.ids.slice(0, before.count)
+    const seen = new Set(ids)
     for (;;) {
-      for await (const row of files) {
-        const id = String(column(row, 'id').get(0))
-        if (!seen.has(id)) yield [row, [...seen.add(id)]] as const
+      // Without the columns of bytes, so that only new pictures are read.
+      for await (const row of files.pull({ signal, columns: new Set() })) {
+        const id = row instanceof RecordBatch ? String(column(row, 'id').get(0)) : ''
+        if (!(row instanceof RecordBatch) || seen.has(id)) continue
+        seen.add(id)
+        yield [await withImage(row), { ids, count: ids.push(id) }] as const
       }
       await scheduler.wait(1_000, { signal })
     }
@@ -24,4 +30,10 @@ export function arrivals(folder: string) {
 
   const schema = () => files.schema() as Promise<Schema>
   return source({ name: 'arrivals', bounded: false, schema, read, settings: { folder } })
+}
+
+async function withImage(row: RecordBatch) {
+  const uri = new URL(String(column(row, 'uri').get(0)))
+  const { field, vector } = binaryColumn('image', [await readFile(uri)])
+  return withColumns(row, [{ field: heavy(field), vector }])
 }

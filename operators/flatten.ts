@@ -34,6 +34,7 @@ export function flatten(options: FlattenOptions = {}): OperatorFunction<RecordBa
     name: 'flatten',
     reads: [column],
     schema: (input) => schemaWith(input, [flat(input, column)]),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const vector = columnAt(batch, column)

@@ -11,7 +11,7 @@ import { neighborFields } from '../src/neighbors/neighbor-columns.ts'
 import { insertTable, nearestByIndex, nearestInTable } from '../src/neighbors/neighbor-search.ts'
 import { OnlineNeighbors } from '../src/neighbors/online-neighbors.ts'
 import { operate } from '../src/flow/operate.ts'
-import { knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import { knownOptions, localPath, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
 import type { Run } from '../src/run/run-state.ts'
 import { requireField, schemaWith } from '../src/batch/schema.ts'
 import { tensorShape } from '../src/batch/tensor.ts'
@@ -115,7 +115,7 @@ function checkedOptions(options: NeighborsOptions) {
     index: index && oneOf('index', index, ['exact', 'hnsw']),
     mode: mode && oneOf('mode', mode, ['fit', 'online']),
     model: model === undefined ? undefined : nonEmptyString('model', model),
-    save: save === undefined ? undefined : nonEmptyString('save', save),
+    save: save === undefined ? undefined : localPath('save', save),
     windowRows: positiveInteger('windowRows', options.windowRows ?? 256),
   }
 }
@@ -134,6 +134,7 @@ function lengthOf({ column }: Checked, schema: Schema): number {
 function fit(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
   return operateTable({
     name: 'neighbors',
+    saves: options.save,
     settings: { ...options, mode: 'fit' },
     schema: (input) => schemaOf(options, input),
     // A block, the kernel's copy of it, and the rows that it is compared with.
@@ -168,6 +169,7 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
   return operate<RecordBatch, RecordBatch>({
     name: 'neighbors',
     learns: true,
+    saves: save,
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
     start: ({ run, signal }, { key }) =>

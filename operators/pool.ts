@@ -59,6 +59,7 @@ export function pool(options: PoolOptions): OperatorFunction<RecordBatch, Record
     name: 'pool',
     reads: [column],
     schema: (input) => schemaWith(input, [pooledField(input, column, axes)]),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const field = pooledField(batch.schema, column, axes)

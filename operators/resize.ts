@@ -2,7 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, oneOf, positiveInteger } from '../src/options.ts'
 import { checkedPixels, pixelsField } from '../src/pictures/pixels.ts'
-import { rowTask } from '../src/tasks/row-tasks.ts'
+import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
 import { requireField } from '../src/batch/schema.ts'
 import type { ResizeTaskOptions } from '../src/tasks/resize.ts'
 
@@ -25,6 +25,12 @@ export interface ResizeOptions {
    * @default 'lanczos3'
    */
   readonly kernel?: ResizeKernel
+  /**
+   * What becomes of a row without pixels.
+   *
+   * @default 'fail'
+   */
+  readonly onError?: OnError
 }
 
 /** How a picture of another shape is fitted. */
@@ -39,21 +45,22 @@ const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3
 /**
  * Makes pictures of one size.
  *
- * - Rows: n to n; order kept.
+ * - Rows: n to at most n; order kept.
  * - Columns: `pixels` → `pixels`, a tensor of fixed shape height × width × 3; with `fit: 'inside'` of varying shape.
  *   The columns `width` and `height` stay those of the original.
- * - Nulls: a row without pixels is at fault and fails the stream; `decode` makes none.
+ * - Nulls: a row without pixels is at fault (`MISSING`); `decode` makes none.
  * - Concurrency: see {@link rowTask}.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
  */
 export function resize(options: ResizeOptions): OperatorFunction<RecordBatch, RecordBatch> {
-  knownOptions('resize', options, ['width', 'height', 'fit', 'kernel'])
+  knownOptions('resize', options, ['width', 'height', 'fit', 'kernel', 'onError'])
   const width = positiveInteger('width', options.width)
   const height = positiveInteger('height', options.height)
   const fit = oneOf('fit', options.fit ?? 'fill', fits)
   const kernel = oneOf('kernel', options.kernel ?? 'lanczos3', kernels)
+  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
   return rowTask({
     name: 'resize',
@@ -65,6 +72,6 @@ export function resize(options: ResizeOptions): OperatorFunction<RecordBatch, Re
       checkedPixels(requireField(input, 'pixels', { owner: 'resize' }), 'resize')
       return [pixelsField('pixels', fit === 'inside' ? undefined : { width, height })]
     },
-    onError: 'fail',
+    onError,
   })
 }

@@ -82,7 +82,7 @@ export function reuse(options: ReuseOptions): MonoTypeOperatorFunction<RecordBat
           requireField(made as Schema, key, { owner: 'reuse', kind: 'text' })
           return schemaWithoutHeavy(made as Schema, new Set(columns))
         },
-        settings: { from, key, columns },
+        settings: { from, key, where, columns },
       },
     )
     return flow

@@ -1,3 +1,5 @@
+import { withoutSecrets } from './secrets.ts'
+
 /** Codes are stable: callers switch on them, messages may change. */
 export type ErrorCode =
   | 'OPTION'
@@ -10,9 +12,12 @@ export type ErrorCode =
   | 'SUSPENDED'
   | 'TIMEOUT'
 
-/** Base of every error this library throws. Classes are cut by what the caller does next. */
+/** Base of every error this library throws. Classes are cut by what the caller does next. Messages hold no password of a URL. */
 export abstract class FlowError extends Error {
   abstract readonly code: ErrorCode
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message === undefined ? undefined : withoutSecrets(message), options)
+  }
   override get name(): string {
     return this.constructor.name
   }
@@ -44,7 +49,7 @@ export class ConnectorError extends FlowError {
     options?: ErrorOptions,
   ) {
     super(message, options)
-    this.url = details.url
+    this.url = withoutSecrets(details.url)
     this.retryable = details.retryable
   }
 }
@@ -55,7 +60,7 @@ export class DataError extends FlowError {
   readonly url: string
   constructor(message: string, details: { url: string }, options?: ErrorOptions) {
     super(message, options)
-    this.url = details.url
+    this.url = withoutSecrets(details.url)
   }
 }
 

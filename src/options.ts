@@ -24,6 +24,14 @@ export function nonEmptyString(name: string, value: unknown): string {
   throw expected(name, 'a non-empty string', value)
 }
 
+/** Returns `value` if it is a path of the file system and not a URL, else throws an {@link OptionError}. */
+export function localPath(name: string, value: unknown): string {
+  const path = nonEmptyString(name, value)
+  const [, scheme] = /^([a-z][a-z\d+.-]*):\/\//i.exec(path) ?? []
+  if (scheme === undefined) return path
+  throw expected(name, `a path on this machine (${scheme}:// is not supported)`, value)
+}
+
 /** Returns `value` if it is a non-empty list of strings, else throws an {@link OptionError}. */
 export function columnList(name: string, value: unknown): readonly string[] {
   if (Array.isArray(value) && value.length > 0 && value.every((v) => typeof v === 'string'))

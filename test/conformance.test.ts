@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { FixedSizeList, Float32, makeData, makeVector, type RecordBatch } from 'apache-arrow'
-import type { Observable } from 'rxjs'
+import { map, type Observable } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromFiles } from '../connectors/from-files.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
@@ -23,16 +23,26 @@ import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
 import { rebatch } from '../operators/rebatch.ts'
+import { requireFinite } from '../operators/require-finite.ts'
 import { resize } from '../operators/resize.ts'
 import { reuse } from '../operators/reuse.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
-import { batchOf, type Column, int32Column, textColumn } from '../src/batch/batch.ts'
+import {
+  batchOf,
+  column,
+  type Column,
+  float64Column,
+  int32Column,
+  textColumn,
+  withColumns,
+} from '../src/batch/batch.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
 import { fanOut } from '../src/flow/fan-out.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { mergeFlows } from '../src/flow/merge-flows.ts'
 import { source } from '../src/flow/source.ts'
+import { stateless } from '../src/flow/stateless.ts'
 import { run } from '../src/run/run.ts'
 import {
   cuts,
@@ -182,6 +192,13 @@ function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
   }
 }
 
+/** Adds `score`, which some rows do not have as a number. */
+function scored(batch: RecordBatch): RecordBatch {
+  const ids = [...column(batch, 'id')].map(String)
+  const score = ids.map((id) => (id.endsWith('3') ? NaN : id.length))
+  return withColumns(batch, [float64Column('score', Float64Array.from(score))])
+}
+
 const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
@@ -247,6 +264,11 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'perceptual-hash': { plain: ofPictures(perceptualHash()) },
   pool: { plain: ofRows(() => pool({ axes: [0] })) },
   rebatch: { plain: ofRows(() => rebatch({ rows: 7 })) },
+  'require-finite': {
+    plain: ofRows(
+      () => (flow) => flow.pipe(stateless(map(scored)), requireFinite({ onError: 'reject' })),
+    ),
+  },
   resize: { plain: ofPictures((flow) => flow.pipe(resize(small)), ['id', 'pixels']) },
   reuse: {
     plain: ofRows(() =>

@@ -1,3 +1,5 @@
+import { withoutSecrets } from '../secrets.ts'
+
 /** Writes lines of data to stdout; see {@link printable}. */
 export function print(text: string): void {
   process.stdout.write(`${printable(text)}\n`)
@@ -20,9 +22,9 @@ export function note(text: string): void {
 /** Control characters but tab and line end, and those that turn the direction of text. */
 const commands = /(?![\t\n])[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
-/** Text without commands to a terminal, which the names of files may hold: `\x1b` for an escape. */
+/** Text without commands to a terminal, which the names of files may hold (`\x1b` for an escape), and without passwords. */
 export function printable(text: string): string {
-  return text.replace(commands, (found) => {
+  return withoutSecrets(text).replace(commands, (found) => {
     const code = found.charCodeAt(0).toString(16)
     return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`
   })
@@ -89,5 +91,6 @@ export function plural(n: number, noun: string): string {
 }
 
 function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return withoutSecrets(value)
   return typeof value === 'bigint' ? Number(value) : value
 }

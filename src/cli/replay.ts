@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { check } from '../run/check.ts'
 import { run, type RunOptions } from '../run/run.ts'
 import type { MadeBy, RejectsFile, RunArguments } from '../workflows/rejects.ts'
-import type { ScoreOptions, WorkflowContext } from '../workflows/workflow.ts'
+import type { FolderOptions, ScoreOptions, WorkflowContext } from '../workflows/workflow.ts'
 import { refuseProblems } from './check.ts'
 import { jsonOption, longestMs, positiveIntegerOf } from './options.ts'
 import { note, plural, print, printJson } from './output.ts'
@@ -110,8 +110,11 @@ async function runAgain(made: RunArguments, path: string, options: RunOptions): 
   const job = await loadPipeline(made.pipeline, made.args)
   refuseProblems(await check(job), made.pipeline)
   const command = madeByText({ command: 'run', options: made })
-  const { seed } = made
-  const { sinks } = await run(job, { ...options, seed, command, rejects: toParquet(path) })
+  const { seed, memory } = made
+  const { sinks } = await run(job, {
+    ...{ ...options, seed, command, rejects: toParquet(path) },
+    ...(memory !== undefined && { memory }),
+  })
   return sinks[0]?.rows ?? 0
 }
 
@@ -129,11 +132,19 @@ function pipelineOf(made: RunArguments, { pipeline }: Options): RunArguments {
 
 /** The command that is called again, for a person. */
 function commandLine({ command, options }: MadeBy): string {
-  const given =
-    'pipeline' in options
-      ? [options.pipeline, ...options.args]
-      : options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path))
-  return ['millrace', command, ...given].join(' ')
+  const [reads, others] = 'pipeline' in options ? runLine(options) : workflowLine(options)
+  const flags = Object.entries(others).flatMap(([name, value]) => [`--${name}`, String(value)])
+  return ['millrace', command, ...reads, ...flags].join(' ')
+}
+
+type Line = readonly [reads: readonly string[], others: object]
+
+function runLine({ pipeline, args, ...others }: RunArguments): Line {
+  return [[pipeline, ...args], others]
+}
+
+function workflowLine({ sources, ...others }: Omit<FolderOptions, 'out'>): Line {
+  return [sources.map(({ path, split }) => (split ? `${split}=${path}` : path)), others]
 }
 
 function summaryText(summary: {

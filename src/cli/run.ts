@@ -57,7 +57,10 @@ async function runPipeline(file: string, args: readonly string[], options: Optio
   const bounded = flowsOf(job).every(({ flow }) => flow.bounded)
   const view = progressView(process.stderr, options)
   const { seed, threads, memory, spillDir, maxRejectRatio, rejects, timeout, stall } = options
-  const command = madeByText({ command: 'run', options: { pipeline: file, args, seed } })
+  const command = madeByText({
+    command: 'run',
+    options: { pipeline: file, args, seed, ...(memory !== undefined && { memory }) },
+  })
   await underSignals({ bounded, checkpoints }, async (signals) => {
     const ran = await run(job, {
       ...{ seed, maxRejectRatio, onProgress: view.update, onNote: view.note, ...signals },

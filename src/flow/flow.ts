@@ -47,6 +47,8 @@ export interface FlowInfo {
   readonly guarantee?: Guarantee
   /** What a sink writes that nothing else may write at the same time: the whole path of a file or folder. */
   readonly target?: string
+  /** Folder that a fitted model is saved as at the end; all of it is replaced. */
+  readonly saves?: string | undefined
   /**
    * Whether a sink can add to what is there, for rows that are done again.
    *

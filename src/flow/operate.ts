@@ -66,6 +66,8 @@ export interface OperateSpec<T, R> {
   /** See {@link FlowInfo}. */
   readonly learns?: boolean
   /** See {@link FlowInfo}. */
+  readonly saves?: FlowInfo['saves']
+  /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -88,7 +90,7 @@ export function operate<T, R>(
     typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
   nonEmptyString('name', spec.name)
   positiveInteger('concurrency', spec.concurrency ?? 1)
-  const { name, schema, memoryBytes, learns, settings } = spec
+  const { name, schema, memoryBytes, learns, saves, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
@@ -102,6 +104,7 @@ export function operate<T, R>(
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(learns !== undefined && { learns }),
+        saves,
         ...(settings && { settings }),
       },
     )

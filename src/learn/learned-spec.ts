@@ -16,7 +16,7 @@ export interface LearnedOptions<M> {
   readonly mode?: LearningMode
   /** A fitted model, or the folder of a saved one: rows are scored with it, and nothing is learned. */
   readonly model?: M | string
-  /** Folder that the model is saved to when all rows are learned; one that is there is replaced. */
+  /** Folder that the model is saved to when all rows are learned; a model that is there is replaced, nothing else. */
   readonly save?: string
   /** Called with the model when all rows are learned; not again by a run that is resumed after that, for which there is `save`. */
   readonly onModel?: (model: M) => void

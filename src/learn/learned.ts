@@ -17,7 +17,7 @@ import { restoredModel } from '../models/save.ts'
 import { OnlineStep, versionField } from './online-step.ts'
 import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
-import { nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
+import { localPath, nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
 import { scoreColumns, validRows } from './row-scores.ts'
 import { requireField, schemaWith, typeName } from '../batch/schema.ts'
 import { WindowScorer } from './window-scorer.ts'
@@ -56,7 +56,7 @@ function checkedOptions<M>(options: LearnedOptions<M>): Checked<M> {
   const { mode, model, save, seed } = options
   if (mode !== undefined) oneOf('mode', mode, ['fit', 'online'])
   if (typeof model === 'string') nonEmptyString('model', model)
-  if (save !== undefined) nonEmptyString('save', save)
+  if (save !== undefined) localPath('save', save)
   if (seed !== undefined) wholeNumber('seed', seed)
   const learns = (['mode', 'save', 'onModel'] as const).find((name) => options[name] !== undefined)
   if (model !== undefined && learns)
@@ -75,7 +75,8 @@ function fit<M extends Model<unknown>>(
   const { name, column, settings } = spec
   return operateTable({
     name,
-    settings: { ...settings, mode: 'fit' },
+    saves: options.save,
+    settings: { ...settings, mode: 'fit', ...chosen(options) },
     schema: (input) => schemaWith(input, spec.fields(inputField(spec, input), undefined)),
     async *run(table, context) {
       const field = inputField(spec, table.schema)
@@ -117,7 +118,8 @@ function online<M extends Model<unknown>>(
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
     learns: true,
-    settings: { ...spec.settings, mode: 'online', windowRows, warmupRows },
+    saves: options.save,
+    settings: { ...spec.settings, mode: 'online', windowRows, warmupRows, ...chosen(options) },
     schema: (input) =>
       schemaWith(input, [...spec.fields(inputField(spec, input), undefined), version]),
     start: (context) =>
@@ -191,6 +193,11 @@ function inputField<M extends Model<unknown>>(
     `Expected column \`${column}\` of ${name} to be tensors of float32 or float64, got ${typeName(field.type as DataType)}`,
     { column },
   )
+}
+
+/** What else decides what comes out. */
+function chosen<M>({ seed, save }: LearnedOptions<M>): Pick<LearnedOptions<M>, 'seed' | 'save'> {
+  return { ...(seed !== undefined && { seed }), ...(save !== undefined && { save }) }
 }
 
 function seedOf<M>({ seed }: LearnedOptions<M>, { run }: Context): number {

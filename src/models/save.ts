@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
   makeVector,
@@ -14,20 +13,18 @@ import {
 import { nodeDisk } from '../disk.ts'
 import { DataError } from '../errors.ts'
 import { replaceFolder } from '../output/replace-folder.ts'
-import { pathInside } from '../path-inside.ts'
-import {
-  type ArrayEntry,
-  arrayLength,
-  checkedManifest,
-  type FileEntry,
-  type Manifest,
-  modelLimits,
-} from './manifest.ts'
+import { type ArrayEntry, arrayLength, type FileEntry } from './manifest.ts'
 import type { ModelState, StateArray } from './model.ts'
+import {
+  formatVersion,
+  inFile,
+  manifestChecksum,
+  manifestName,
+  readManifest,
+  sha256,
+} from './model-folder.ts'
+import { requireModelPlace } from './model-place.ts'
 import { failPoint } from '../run/fail-point.ts'
-
-const manifestName = 'model.json'
-const formatVersion = 1
 
 /**
  * Writes a model as a folder: `model.json` (kind, version, parameters, rows seen, checksums), an
@@ -35,12 +32,15 @@ const formatVersion = 1
  *
  * Everything is written under a temporary name beside `folder`, synced, then renamed. A folder that
  * is there already is moved aside first and removed last, so one of the two is always whole.
+ *
+ * @throws {OptionError} if something else than a model is there
  */
 export async function saveModel(folder: string, state: ModelState): Promise<void> {
+  await requireModelPlace(folder)
   const target = resolve(folder)
   const temporary = `${target}.${randomUUID()}.tmp`
+  await writeModel(temporary, state)
   try {
-    await writeModel(temporary, state)
     await replaceFolder(temporary, target, nodeDisk)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
@@ -50,13 +50,18 @@ export async function saveModel(folder: string, state: ModelState): Promise<void
 
 /**
  * Writes a model durably as a folder under a temporary name, which the caller renames: what was written
- * under that name before is removed.
+ * under that name before is removed, and so is what there is of it after an error (a full disk).
  */
 export async function writeModel(temporary: string, state: ModelState): Promise<void> {
   await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
-  await writeFolder(temporary, state)
-  await nodeDisk.syncFolder(dirname(temporary))
+  try {
+    await mkdir(temporary, { recursive: true })
+    await writeFolder(temporary, state)
+    await nodeDisk.syncFolder(dirname(temporary))
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /**
@@ -64,6 +69,7 @@ export async function writeModel(temporary: string, state: ModelState): Promise<
  * the folder, and nothing larger than its files.
  *
  * @throws {DataError} if the folder is no model, of another kind or format version, or damaged
+ * @throws {ConnectorError} if a file of it cannot be read
  */
 export async function loadModel(folder: string, kind: string): Promise<ModelState> {
   const manifest = await readManifest(folder)
@@ -138,38 +144,6 @@ async function writeFolder(folder: string, state: ModelState): Promise<void> {
   await nodeDisk.syncFolder(folder)
 }
 
-async function readManifest(folder: string): Promise<Manifest> {
-  const text = await inFile(folder, manifestName, async (file) => {
-    const { size } = await file.stat()
-    if (size <= modelLimits.manifestBytes) return file.readFile('utf8')
-    throw new DataError(
-      `Expected \`${manifestName}\` of at most ${String(modelLimits.manifestBytes)} bytes, got ${String(size)}`,
-      { url: folder },
-    )
-  })
-  let signed: (Readonly<Record<string, unknown>> & { readonly sha256?: string }) | null
-  try {
-    signed = JSON.parse(text) as typeof signed
-  } catch (cause) {
-    throw new DataError(`Expected JSON in \`${manifestName}\``, { url: folder }, { cause })
-  }
-  if (signed?.['format'] !== 'millrace-model')
-    throw new DataError(`Expected a model in \`${manifestName}\`, got another kind of JSON`, {
-      url: folder,
-    })
-  if (signed['formatVersion'] !== formatVersion)
-    throw new DataError(
-      `Expected model format version ${String(formatVersion)}, got ${String(signed['formatVersion'])}`,
-      { url: folder },
-    )
-  const { sha256: checksum, ...manifest } = signed
-  if (checksum !== manifestChecksum(manifest))
-    throw new DataError(`Expected \`${manifestName}\` as it was saved, got another checksum`, {
-      url: folder,
-    })
-  return checkedManifest(manifest, folder)
-}
-
 function readArray(folder: string, name: string, entry: ArrayEntry, bytes: Buffer): StateArray {
   const length = arrayLength(entry, bytes.length, folder)
   const vector = columnOf(bytes, entry.file, folder)
@@ -211,39 +185,6 @@ async function checkedFile(folder: string, { file, sha256: checksum }: FileEntry
   })
   if (hash.digest('hex') === checksum) return join(folder, file)
   throw new DataError(`Expected \`${file}\` as it was saved, got another checksum`, { url: folder })
-}
-
-/** Opens a file of the folder: no link that leads out of it, and nothing that has no end (a pipe, a device). */
-async function inFile<T>(
-  folder: string,
-  name: string,
-  read: (file: FileHandle) => Promise<T>,
-): Promise<T> {
-  let file: FileHandle | undefined
-  try {
-    const path = await pathInside(folder, name)
-    if (path === undefined)
-      throw new DataError(`Expected \`${name}\` in the model folder, got a link out of it`, {
-        url: folder,
-      })
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    if ((await file.stat()).isFile()) return await read(file)
-    throw new DataError(`Expected \`${name}\` to be a file`, { url: folder })
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause
-    throw new DataError(`Expected a model folder with \`${name}\``, { url: folder }, { cause })
-  } finally {
-    await file?.close()
-  }
-}
-
-/** Over the manifest as compact JSON, so that its layout does not count. */
-function manifestChecksum(manifest: object): string {
-  return sha256(JSON.stringify(manifest))
-}
-
-function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 async function writeSynced(path: string, bytes: Uint8Array | string): Promise<void> {

@@ -15,6 +15,8 @@ export interface LineFormat {
   readonly name: string
   /** Ends the names of parts, without dot. */
   readonly extension: string
+  /** What decides the text, for the plan. */
+  readonly settings?: Readonly<Record<string, unknown>>
   /** The text before the first row, with its newline. */
   readonly head?: (schema: Schema) => string
   /** The rows of a batch as text, in pieces; each row ends with a newline. */
@@ -63,7 +65,7 @@ export function lineSink(
     return sink<FileSinkState<LineState>>({
       ...written,
       schema: (schema) => selectedSchema(schema, columns, name),
-      settings: { path },
+      settings: { path, columns, ...format.settings },
       ...(columns && { columns }),
     })(input)
   }

@@ -18,7 +18,10 @@ export interface FileRoot {
 }
 
 /** Which links in folders are followed: those that lead into one of the folders given, or all. */
-export type Links = 'within' | 'all'
+export type Links = (typeof linkChoices)[number]
+
+/** The choices for {@link Links}. */
+export const linkChoices = ['within', 'all'] as const
 
 /**
  * The folders that `locations` (files, folders, globs) speak of, in their order. Paths are told

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OptionError } from '../errors.ts'
 import { columnList, knownOptions, nonEmptyString, numbers, oneOf } from '../options.ts'
+import { pathInside } from '../path-inside.ts'
+import { externalDataFiles } from './external-data.ts'
 import type { PictureSize } from './pixels.ts'
 import type { ModelMethods } from '../tasks/model-worker.ts'
 import type { ModelColumn, ModelInput, PictureModel } from '../tasks/onnx-session.ts'
@@ -128,16 +131,21 @@ export async function modelInput(model: PictureModel): Promise<ModelInput> {
 }
 
 /**
- * Identifies what computes an embedding: the sha256 of the model file, then of how pictures are
- * fed to it and what is taken from it. Hex.
+ * Identifies what computes an embedding: the sha256 of the model file and of those in which it keeps
+ * tensors, then of how pictures are fed to it and what is taken from it. Hex.
+ *
+ * @throws {OptionError} if a file cannot be read
  */
 export async function modelHash(options: PictureModelOptions = {}): Promise<string> {
   const { file, ...settings } = pictureModel(options)
-  await existing(file)
-  const content = createHash('sha256')
-  for await (const chunk of createReadStream(file)) content.update(chunk as Buffer)
-  return createHash('sha256')
-    .update(content.digest())
+  const content = await readable(file, () => readFile(file))
+  const hash = createHash('sha256').update(createHash('sha256').update(content).digest())
+  for (const name of externalDataFiles(content)) {
+    // One outside of the folder, or none, is refused when the model is loaded.
+    const path = await pathInside(dirname(file), name).catch(() => undefined)
+    if (path !== undefined) hash.update(name).update(await readable(path, () => digestOf(path)))
+  }
+  return hash
     .update(JSON.stringify(Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1))))
     .digest('hex')
 }
@@ -159,9 +167,19 @@ async function inThread<T>(ask: (thread: WorkerThread<ModelMethods>) => Promise<
   }
 }
 
-async function existing(file: string): Promise<{ mtimeMs: number; size: number }> {
+async function digestOf(file: string): Promise<Buffer> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
+  return hash.digest()
+}
+
+function existing(file: string): Promise<{ mtimeMs: number; size: number }> {
+  return readable(file, () => stat(file))
+}
+
+async function readable<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await stat(file)
+    return await read()
   } catch (cause) {
     throw new OptionError(
       `Expected option \`model\` to be a file that can be read, got \`${file}\``,

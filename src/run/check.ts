@@ -1,7 +1,10 @@
+import { resolve } from 'node:path'
 import type { Schema } from 'apache-arrow'
-import { FlowError, SchemaError } from '../errors.ts'
+import { FlowError, OptionError, SchemaError } from '../errors.ts'
 import type { Flow, Guarantee } from '../flow/flow.ts'
+import { requireModelPlace } from '../models/model-place.ts'
 import { knownOptions, nearest, oneOf } from '../options.ts'
+import { isInside } from '../path-inside.ts'
 import { guarantees, weakerSinks } from './guarantee.ts'
 import { flowsOf, type Job, partsOf } from './plan.ts'
 import { optionProblem, type Problem } from './problem.ts'
@@ -73,7 +76,7 @@ export async function checkParts(
       problems.push(problemOf(part, inputs, error))
     }
   }
-  problems.push(...sameTargets(flows))
+  problems.push(...sameTargets(flows), ...(await takenPlaces(flows)))
   problems.push(...weakerSinks(flows, required))
   if (options.checkpoint) problems.push(...unresumable(flows))
   for (const flow of flows) if (!writes(flow)) problems.push(drained(flow))
@@ -119,15 +122,51 @@ function drained(flow: Flow<unknown>): Problem {
   return { level: 'note', operator: flow.info.name, message }
 }
 
-/** The sinks that would write what another one writes: one of the two would be lost. */
+/** What a part writes under its final name at the end. */
+interface Written {
+  readonly name: string
+  readonly path: string
+  /** Whether all that is there is replaced, as by a model. */
+  readonly whole: boolean
+}
+
+/** The parts that would write what another one writes, or into a model's folder: one of the two would be lost. */
 export function sameTargets(flows: readonly Flow<unknown>[]): readonly Problem[] {
-  const owners = new Map<string, string>()
-  return partsOf(flows).flatMap(({ info: { name, target } }) => {
-    if (target === undefined) return []
-    const other = owners.get(target)
-    owners.set(target, name)
-    if (other === undefined) return []
-    const message = `Expected each sink to write somewhere else, got ${other} and ${name} that both write ${target}`
-    return [optionProblem(name, message)]
+  const others: Written[] = []
+  return partsOf(flows).flatMap(({ info: { name, target, saves } }) => {
+    const path = saves === undefined ? target : resolve(saves)
+    if (path === undefined) return []
+    const own = { name, path, whole: saves !== undefined }
+    const other = others.find((written) => clashes(written, own))
+    others.push(own)
+    if (!other) return []
+    const both =
+      other.path === path
+        ? `${other.name} and ${name} that both write ${path}`
+        : `${other.name} that writes ${other.path} and ${name} that writes ${path}`
+    return [optionProblem(name, `Expected each part to write somewhere else, got ${both}`)]
   })
+}
+
+function clashes(a: Written, b: Written): boolean {
+  return (
+    a.path === b.path ||
+    (a.whole && isInside(a.path, b.path)) ||
+    (b.whole && isInside(b.path, a.path))
+  )
+}
+
+/** The parts that would save a model over something else. */
+export async function takenPlaces(flows: readonly Flow<unknown>[]): Promise<readonly Problem[]> {
+  const problems: Problem[] = []
+  for (const { info } of partsOf(flows)) {
+    if (info.saves === undefined) continue
+    try {
+      await requireModelPlace(info.saves)
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error
+      problems.push(optionProblem(info.name, error.message))
+    }
+  }
+  return problems
 }

@@ -1,8 +1,9 @@
 import type { Flow } from '../flow/flow.ts'
 import type { StoredPlanPart } from './manifest.ts'
+import { withoutSecrets } from '../secrets.ts'
 import { partsOf } from './plan.ts'
 
-/** The plan of `flows` as a checkpoint keeps it: every part once, inputs before what reads them. */
+/** The plan of `flows` as a checkpoint keeps it: every part once, inputs before what reads them; without passwords, which may change. */
 export function planRecord(flows: readonly Flow<unknown>[]): readonly StoredPlanPart[] {
   const keys = new Map<Flow<unknown>, string>()
   const counts = new Map<string, number>()
@@ -47,10 +48,11 @@ export function planDifference(
 /** JSON has no order of keys, and no functions; what it cannot say is said as text. */
 function canonical(value: unknown): unknown {
   if (typeof value === 'function' || value === undefined) return undefined
+  if (typeof value === 'string') return withoutSecrets(value)
   if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
     return String(value)
   if (typeof value !== 'object' || value === null) return value
-  if (value instanceof RegExp || value instanceof URL) return String(value)
+  if (value instanceof RegExp || value instanceof URL) return withoutSecrets(String(value))
   if (value instanceof Date) return value.toISOString()
   if (value instanceof Map) return canonical(Object.fromEntries(value))
   if (Array.isArray(value) || value instanceof Set || ArrayBuffer.isView(value))

@@ -1,5 +1,6 @@
 import { replaceFolder } from '../output/replace-folder.ts'
 import type { Saved } from '../flow/saved.ts'
+import { requireModelPlace } from '../models/model-place.ts'
 import { writing } from '../output/output-file.ts'
 import type { Checkpointer } from './checkpointer.ts'
 import type { RejectLog } from './reject-log.ts'
@@ -16,6 +17,8 @@ export async function publish(
   { summary, checkpointer }: { summary: unknown; checkpointer: Checkpointer | undefined },
 ): Promise<void> {
   run.writing = 'its outputs'
+  // Again, since others may have put something there meanwhile.
+  for (const { to } of run.folders.values()) await requireModelPlace(to)
   const states = new Map<string, Saved>()
   if (checkpointer) await rejects.saveAll(states)
   await checkpointer?.finish('complete', summary, states)

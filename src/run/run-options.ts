@@ -3,7 +3,7 @@ import type { OperatorFunction } from 'rxjs'
 import type { WriteSummary } from '../flow/sink.ts'
 import {
   knownOptions,
-  nonEmptyString,
+  localPath,
   numberBetween,
   positiveInteger,
   trueOrFalse,
@@ -103,6 +103,7 @@ export function checkOptions(options: RunOptions): void {
   const { seed, threads, total, checkpoint } = options
   if (seed !== undefined) wholeNumber('seed', seed)
   if (threads !== undefined) positiveInteger('threads', threads)
+  if (options.spillDir !== undefined) localPath('spillDir', options.spillDir)
   if (total !== undefined) wholeNumber('total', total)
   numberBetween('maxRejectRatio', options.maxRejectRatio ?? 0.5, 0, 1)
   positiveInteger('progressMs', options.progressMs ?? 200)
@@ -110,7 +111,7 @@ export function checkOptions(options: RunOptions): void {
   if (options.stallMs !== undefined) numberBetween('stallMs', options.stallMs, 0, longestMs)
   if (!checkpoint) return
   knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
-  nonEmptyString('folder', checkpoint.folder)
+  localPath('folder', checkpoint.folder)
   if (checkpoint.everyMs !== undefined) numberBetween('everyMs', checkpoint.everyMs, 1, longestMs)
   if (checkpoint.resume !== undefined) trueOrFalse('resume', checkpoint.resume)
 }

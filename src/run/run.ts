@@ -13,7 +13,7 @@ import { keepResumePoint } from './resume-point.ts'
 import { checkOptions, type Progress, type RunOptions } from './run-options.ts'
 import { Run } from './run-state.ts'
 import type { RunSummary } from './run-summary.ts'
-import { sameTargets } from './check.ts'
+import { sameTargets, takenPlaces } from './check.ts'
 import { Tally } from './tally.ts'
 import { defaultStallMs, stallText, Watchdog } from './watchdog.ts'
 import { withTimeout } from './with-timeout.ts'
@@ -46,7 +46,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<RunSummar
   checkOptions(options)
   const plan = planned(flows, options)
   const again = options.only ? unreplayable(flows.map(({ flow }) => flow)) : []
-  const [problem] = [...sameTargets(plan), ...again]
+  const [problem] = [...sameTargets(plan), ...again, ...(await takenPlaces(plan))]
   if (problem) throw new OptionError(problem.message)
   const { windows, ...threads } = withinMemory(plan, options)
   const checkpointer = options.checkpoint && (await openedFor(plan, options, options.checkpoint))

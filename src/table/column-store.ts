@@ -36,6 +36,8 @@ export interface OperateTableSpec {
   /** See {@link FlowInfo}. */
   readonly holds?: string
   /** See {@link FlowInfo}. */
+  readonly saves?: FlowInfo['saves']
+  /** See {@link FlowInfo}. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -55,7 +57,7 @@ const ownColumns = { least: 2 ** 21, most: 2 ** 26 }
  * - Memory: a block of each column that is written and of each that is read.
  */
 export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBatch, RecordBatch> {
-  const { name, reads = [], schema, settings, holds } = spec
+  const { name, reads = [], schema, settings, holds, saves } = spec
   return (source) => {
     const input = flowOf(source)
     const ranges = [
@@ -74,6 +76,7 @@ export function operateTable(spec: OperateTableSpec): OperatorFunction<RecordBat
         inputs: [input],
         reads,
         learns: true,
+        saves,
         schema: ([first]) => schema(first as Schema),
         settings: {
           ...settings,

@@ -1,3 +1,4 @@
+import { setTimeout as passed } from 'node:timers/promises'
 import type { Context } from '../flow/context.ts'
 import { Barrier, type Control } from '../flow/control.ts'
 import { Deferred } from '../flow/deferred.ts'
@@ -12,9 +13,12 @@ interface Shared {
   barrier?: Barrier
   /** Readers that wait for it. */
   readonly waiting: Waiting[]
-  result?: { readonly table: StoredTable } | { readonly cause: unknown }
+  result?: { readonly table: StoredTable } | { readonly cause: unknown } | 'left'
   bell: Deferred
 }
+
+/** How long the readers of a table whose maker ended early wait for the run to stop, with the error that ended it. */
+const causeMs = 10_000
 
 /** A reader that waits for a table, and is handed one of its own when it is made. */
 interface Waiting {
@@ -49,10 +53,10 @@ export function sharedTable(part: object, make: MakeTable): MakeTable {
         yield value
       }
     } catch (cause) {
-      shared.result = { cause }
+      if (!context.signal.aborted) shared.result = { cause }
       throw cause
     } finally {
-      shared.result ??= { cause: new Error('Expected a table, got a reader that ended early') }
+      shared.result ??= 'left'
       ring(shared)
       await making.return(undefined as never)
     }
@@ -80,7 +84,11 @@ function ring(shared: Shared): void {
 
 /** All its readers have closed it, or making it failed: a reader that comes later makes it again. */
 function isGone({ result }: Shared): boolean {
-  return result !== undefined && (!('table' in result) || result.table.closed)
+  return result !== undefined && (!hasTable(result) || result.table.closed)
+}
+
+function hasTable(result: Shared['result']): result is { readonly table: StoredTable } {
+  return typeof result === 'object' && 'table' in result
 }
 
 async function* awaited(
@@ -89,7 +97,7 @@ async function* awaited(
   signal: AbortSignal,
 ): AsyncGenerator<Control, StoredTable> {
   const made = shared.result
-  if (made && 'table' in made) return made.table.another(signal)
+  if (hasTable(made)) return made.table.another(signal)
   const waiting: Waiting = { signal }
   shared.waiting.push(waiting)
   for (let passed: Barrier | undefined; ;) {
@@ -99,8 +107,16 @@ async function* awaited(
       passed = barrier
       continue
     }
-    if (result && 'cause' in result) throw result.cause
     if (waiting.table) return waiting.table
+    if (result === 'left') throw await whyLeft(signal)
+    if (result && 'cause' in result) throw result.cause
     await shared.bell.promise
   }
+}
+
+/** What made the maker end stops the run, and is what the user has to see: that comes first. */
+async function whyLeft(signal: AbortSignal): Promise<unknown> {
+  await passed(causeMs, undefined, { signal }).catch(() => undefined)
+  if (signal.aborted) return signal.reason
+  return new Error('Expected a table, got a reader that ended early')
 }

@@ -70,7 +70,7 @@ export class TaskFlow extends Flow<RecordBatch> {
       reads: spec.reads,
       schema: async ([schema]) =>
         schemaWith(schema as Schema, await checkedFields(spec, schema as Schema)),
-      settings: spec.options,
+      settings: { ...spec.options, onError: spec.onError },
       // One window for the chain, stated by its first task.
       memoryBytes: stages.length === 0 ? roomRange : 0,
     })

@@ -1,6 +1,7 @@
 import { fromParquet } from '../../connectors/from-parquet.ts'
 import { column } from '../batch/batch.ts'
 import { DataError } from '../errors.ts'
+import { linkChoices } from '../pictures/file-roots.ts'
 import { commandKey } from '../run/reject-log.ts'
 import type { FolderOptions, ScoreOptions, SourceSpec } from './workflow.ts'
 
@@ -12,6 +13,8 @@ export interface RunArguments {
   readonly args: readonly string[]
   /** Seed for whatever is random. */
   readonly seed: number
+  /** Most bytes in the windows of all parts together. */
+  readonly memory?: number
 }
 
 /** The command that made a file of rejects, to be called again. */
@@ -70,8 +73,10 @@ const shapes: Readonly<Record<string, (value: unknown) => boolean>> = {
   seed: Number.isSafeInteger,
   sources: (value) => Array.isArray(value) && value.length > 0 && value.every(isSource),
   labels: isText,
+  links: (value) => linkChoices.some((known) => known === value),
   model: isText,
   limit: Number.isSafeInteger,
+  memory: Number.isSafeInteger,
   models: isText,
   out: isText,
 }
@@ -84,9 +89,9 @@ const required = {
 } as const
 
 const optional = {
-  run: [],
-  score: ['labels', 'model', 'limit'],
-  report: ['labels', 'model', 'limit'],
+  run: ['memory'],
+  score: ['labels', 'links', 'model', 'limit', 'memory'],
+  report: ['labels', 'links', 'model', 'limit', 'memory'],
 } as const
 
 function parsed(text: string | undefined): MadeBy | undefined {

@@ -1,6 +1,7 @@
 import { toJsonl } from '../../connectors/to-jsonl.ts'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { flowOf } from '../flow/flow.ts'
+import { localPath } from '../options.ts'
 import { featureHash, features } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
@@ -20,6 +21,7 @@ export async function score(
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
   const { models, out, model, rejects } = options
+  localPath('models', models)
   const items = itemsOf(options)
   const settings = model === undefined ? {} : { model }
   const pictures = items.kind === 'pictures'

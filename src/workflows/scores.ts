@@ -4,6 +4,7 @@ import { type RecordBatch, Schema } from 'apache-arrow'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { pca } from '../../operators/pca.ts'
+import { requireFinite } from '../../operators/require-finite.ts'
 import { column, float64Column, withColumns } from '../batch/batch.ts'
 import { ConnectorError, DataError, OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
@@ -53,6 +54,7 @@ export async function fittedScores(
   const components = await componentsOf(rows)
   return flowOf(
     rows.pipe(
+      finite(),
       pca({ components, save: folder.pca }),
       gmm({ save: folder.gmm }),
       neighbors({ save: folder.neighbors }),
@@ -65,11 +67,17 @@ export function frozenScores(rows: Flow<RecordBatch>, models: string): Flow<Reco
   const folder = modelFolders(models)
   return flowOf(
     rows.pipe(
+      finite(),
       pca({ model: folder.pca }),
       gmm({ model: folder.gmm }),
       neighbors({ model: folder.neighbors }),
     ),
   )
+}
+
+/** One embedding that no model can learn or score is a reject, and not the end of all. */
+function finite() {
+  return requireFinite({ columns: ['embedding'], onError: 'reject' })
 }
 
 /** What models know of the embeddings that they were fitted to. */

@@ -11,6 +11,7 @@ import { resize } from '../../operators/resize.ts'
 import { column } from '../../src/batch/batch.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
+import { externalDataFiles } from '../../src/pictures/external-data.ts'
 import { bundledModel, modelHash } from '../../src/pictures/onnx-model.ts'
 import { tensorShape, tensorValues } from '../../src/batch/tensor.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
@@ -237,6 +238,34 @@ describe('modelHash', () => {
     expect(
       await modelHash({ model: await saved('other.onnx', tinyModel({ shape: ['N', 4, 4, 3] })) }),
     ).not.toBe(hash)
+  })
+
+  it('changes with the files beside the model that its tensors are in', async () => {
+    // As `onnx.save_model(…, save_as_external_data=True)` writes it: TensorProto.external_data is field 13.
+    const long = `${'w'.repeat(150)}.bin`
+    const location = (name: string, length: number[]) =>
+      Buffer.from([0x0a, 8, ...Buffer.from('location'), 0x12, ...length, ...Buffer.from(name)])
+    const external = [
+      location('weights.bin', [11]),
+      location(long, [0x9a, 0x01]),
+      location('../outside.bin', [14]),
+    ]
+    const model = await saved(
+      'external.onnx',
+      Buffer.concat(external.flatMap((entry) => [Buffer.from([0x6a, entry.length]), entry])),
+    )
+    expect(externalDataFiles(await readFile(model))).toEqual([
+      '../outside.bin',
+      'weights.bin',
+      long,
+    ])
+    const hashes = new Set([await modelHash({ model })])
+    for (const name of ['weights.bin', long])
+      for (const weights of ['1', '2']) {
+        await saved(name, Buffer.from(weights))
+        hashes.add(await modelHash({ model }))
+      }
+    expect(hashes.size).toBe(5)
   })
 })
 

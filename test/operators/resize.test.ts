@@ -2,14 +2,15 @@ import type { RecordBatch } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
 import { resize, type ResizeOptions } from '../../operators/resize.ts'
-import { column } from '../../src/batch/batch.ts'
+import { batchOf, column, textColumn } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
-import { type Pixels, pixelsAt } from '../../src/pictures/pixels.ts'
+import { type Pixels, pixelsAt, pixelsColumn, pixelsField } from '../../src/pictures/pixels.ts'
+import type { OnError } from '../../src/tasks/row-tasks.ts'
 import { tensorShape } from '../../src/batch/tensor.ts'
 import { gather, noise, pictureBatches, plain } from '../helpers/pictures.ts'
 
-function pixelsField(batch: RecordBatch | undefined) {
+function columnIn(batch: RecordBatch | undefined) {
   const field = batch?.schema.fields.find((f) => f.name === 'pixels')
   if (!batch || !field) throw new Error('Expected pixels')
   return { field, vector: column(batch, 'pixels') }
@@ -17,7 +18,7 @@ function pixelsField(batch: RecordBatch | undefined) {
 
 async function resized(image: Uint8Array, options: ResizeOptions) {
   const flow = flowOf(pictureBatches({ x: image })).pipe(decode(), resize(options))
-  const { field, vector } = pixelsField((await gather(flow)).batches[0])
+  const { field, vector } = columnIn((await gather(flow)).batches[0])
   return { field, pixels: pixelsAt(field, vector, 0) as Pixels }
 }
 
@@ -87,13 +88,29 @@ describe('resize', () => {
       await gather(flowOf(pictureBatches(images)).pipe(decode(), resize({ width: 8, height: 8 })))
     ).batches
     for (const row of [0, 1]) {
-      const [one, two] = [apart[0], fused[0]].map(pixelsField)
+      const [one, two] = [apart[0], fused[0]].map(columnIn)
       expect(one && pixelsAt(one.field, one.vector, row)).toEqual(
         two && pixelsAt(two.field, two.vector, row),
       )
     }
     const again = (await gather(flowOf(apart).pipe(resize({ width: 4, height: 4 })))).batches
-    expect(tensorShape(pixelsField(again[0]).field)).toEqual([4, 4, 3])
+    expect(tensorShape(columnIn(again[0]).field)).toEqual([4, 4, 3])
+  })
+
+  it('fails for a row without pixels, makes it a reject, or leaves it out', async () => {
+    const field = pixelsField('pixels')
+    const pixels = { data: new Uint8Array(12), width: 2, height: 2 }
+    const rows = [batchOf([textColumn('id', ['a', 'b']), pixelsColumn(field, [pixels, null])])]
+    const size = { width: 1, height: 1 }
+    const result = async (onError: OnError) =>
+      gather(flowOf(rows).pipe(resize({ ...size, onError })))
+    await expect(gather(flowOf(rows).pipe(resize(size)))).rejects.toThrow(
+      'Expected a picture in column `pixels`, got null (resize of `b`)',
+    )
+    const { batches, rejects } = await result('reject')
+    expect(batches.map(({ numRows }) => numRows)).toEqual([1])
+    expect(rejects).toMatchObject([{ id: 'b', operator: 'resize', code: 'MISSING' }])
+    expect((await result('drop')).rejects).toEqual([])
   })
 
   it('refuses bad options at the call, and a flow without pictures', async () => {

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { toParquet } from '../../../connectors/to-parquet.ts'
@@ -140,7 +148,7 @@ describe('millrace replay', () => {
     60_000,
   )
 
-  it('scores what has become good', async () => {
+  it('scores what has become good, with the options that it was scored with', async () => {
     // One of them is broken from the start.
     const pictures = readdirSync(join(clipart, 'train'), { recursive: true, encoding: 'utf8' })
     const some = pictures.filter((name) => /\.(png|jpe?g|webp)$/.test(name)).slice(0, 40)
@@ -152,14 +160,17 @@ describe('millrace replay', () => {
     expect(await call('fit', 'photos', '--out', 'models')).toMatchObject({ code: 0 })
     const [first = ''] = readdirSync(at('photos')).sort()
     const whole = readFileSync(at(`photos/${first}`))
+    rmSync(at(`photos/${first}`))
+    symlinkSync(at('elsewhere'), at(`photos/${first}`))
     writeFileSync(at(`photos/${first}`), 'no picture')
     const score = ['score', 'photos', '--models', 'models', '--out', 'scores.parquet']
-    expect(await call(...score, '--rejects', 'rejects.parquet')).toMatchObject({ code: 0 })
+    const options = ['--links', 'all', '--memory', '512MB', '--rejects', 'rejects.parquet']
+    expect(await call(...score, ...options)).toMatchObject({ code: 0 })
     expect(await rowsOf(at('scores.parquet'))).toHaveLength(38)
     writeFileSync(at(`photos/${first}`), whole)
-    expect((await call('replay', 'rejects.parquet')).stdout).toBe(
-      '2 rejects: 1 now good, 1 still rejected\n',
-    )
+    const replayed = await call('replay', 'rejects.parquet')
+    expect(replayed.stdout).toBe('2 rejects: 1 now good, 1 still rejected\n')
+    expect(replayed.stderr).toMatch(/millrace score photos .*--links all --memory 512000000/)
     const rows = await rowsOf(at('scores.parquet'))
     expect(rows).toHaveLength(39)
     expect(rows.at(-1)).toMatchObject({ id: first })

@@ -1,5 +1,13 @@
+import type { RecordBatch } from 'apache-arrow'
+import type { Observable } from 'rxjs'
 import { describe, expect, it } from 'vitest'
-import { Flow } from '../../../src/flow/flow.ts'
+import { toJsonl } from '../../../connectors/to-jsonl.ts'
+import { toParquet } from '../../../connectors/to-parquet.ts'
+import { decode } from '../../../operators/decode.ts'
+import { gmm } from '../../../operators/gmm.ts'
+import { pca } from '../../../operators/pca.ts'
+import { reuse } from '../../../operators/reuse.ts'
+import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { planDifference, planRecord } from '../../../src/run/plan-record.ts'
 
 /** A part of a plan that is never read. */
@@ -50,6 +58,51 @@ describe('planRecord', () => {
     expect(chain(['pca', settings])[0]?.settings).toBe(
       '{"a":["/x/i",{"k":[1]},"s3://bucket/a"],"b":{"c":"NaN","d":"1"},"none":null,"values":[0.5],"when":"1970-01-01T00:00:00.000Z"}',
     )
+  })
+})
+
+/** Jobs that differ in one option which decides what comes out. */
+const one = flowOf<RecordBatch>([])
+const changes: readonly (readonly [string, Observable<unknown>, Observable<unknown>, string])[] = [
+  ['save', one.pipe(pca({ save: 'a' })), one.pipe(pca({ save: 'b' })), '+ pca {"save":"b"}'],
+  ['no save', one.pipe(gmm({ save: 'a' })), one.pipe(gmm()), '- gmm {"save":"a"}'],
+  ['seed', one.pipe(gmm({ seed: 1 })), one.pipe(gmm({ seed: 2 })), '+ gmm {"seed":2}'],
+  [
+    'online seed',
+    one.pipe(gmm({ mode: 'online', seed: 1 })),
+    one.pipe(gmm({ mode: 'online', seed: 2 })),
+    '- gmm {"seed":1}',
+  ],
+  [
+    'onError',
+    one.pipe(decode({ onError: 'reject' })),
+    one.pipe(decode({ onError: 'drop' })),
+    '+ decode {"onError":"drop"}',
+  ],
+  [
+    'columns of toParquet',
+    one.pipe(toParquet('x', { columns: ['a'] })),
+    one.pipe(toParquet('x', { columns: ['a', 'b'] })),
+    '+ toParquet {"columns":["a","b"]}',
+  ],
+  [
+    'columns of toJsonl',
+    one.pipe(toJsonl('x', { columns: ['a'] })),
+    one.pipe(toJsonl('x')),
+    '- toJsonl {"columns":["a"]}',
+  ],
+  ['where', reused('1'), reused('2'), '+ reuse {"where":{"label":"2"}}'],
+]
+
+function reused(label: string): Observable<unknown> {
+  const otherwise = (flow: Observable<RecordBatch>) => flow
+  return one.pipe(reuse({ from: 'x', key: 'id', where: { label }, columns: ['n'], otherwise }))
+}
+
+describe('a plan', () => {
+  it.each(changes)('differs by %s', (_name, before, now, line) => {
+    const [a, b] = [before, now].map((flow) => planRecord([flowOf(flow)]))
+    expect(planDifference(a ?? [], b ?? [])).toContain(line)
   })
 })
 

@@ -113,7 +113,7 @@ describe('the outputs of a run', () => {
         toJsonl(at('../x/../') + `${folder.split('/').at(-1) ?? ''}/a.jsonl`),
       ),
     }
-    const message = `Expected each sink to write somewhere else, got toJsonl and toJsonl that both write ${at('a.jsonl')}`
+    const message = `Expected each part to write somewhere else, got toJsonl and toJsonl that both write ${at('a.jsonl')}`
     expect(await check(same)).toEqual([
       { level: 'error', operator: 'toJsonl', message, code: 'OPTION' },
     ])

@@ -42,6 +42,12 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
   ['an empty folder', ['empty'], 1, `${pictures} in \`empty\`, got no files`],
   ['a folder without a picture', ['texts'], 1, `${pictures} in \`texts\`, got 1 other file`],
   [
+    'a URL as source, and does not tell its password',
+    ['https://me:secret@host/photos'],
+    2,
+    'Expected option `location` to be a path on this machine (https:// is not supported), got `https://…@host/photos` (string)\n',
+  ],
+  [
     'a broken model',
     ['photos', '--model', 'broken.onnx'],
     1,
@@ -95,6 +101,17 @@ describe('millrace report', () => {
     expect(ended.stderr.startsWith(`error: ${message}`), ended.stderr).toBe(true)
     expect(ended.code).toBe(code)
     expect(readdirSync(out).filter((name) => name !== 'models')).toEqual([])
+  })
+
+  it('refuses an output that is a URL, and makes no folder of that name', async () => {
+    const ended = await report('photos', '--out', 's3://key:se/cret@bucket/out')
+    expectPlain(ended)
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr:
+        'error: Expected option `out` to be a path on this machine (s3:// is not supported), got `s3://…@bucket/out` (string)\n',
+    })
+    expect(readdirSync(folder)).not.toContain('s3:')
   })
 
   it('refuses an output that is a file', async () => {
