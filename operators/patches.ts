@@ -9,7 +9,7 @@ import {
   withColumns,
   withoutHeavy,
 } from '../src/batch/batch.ts'
-import { requireField, schemaWith } from '../src/batch/schema.ts'
+import { requireField, schemaWith, schemaWithout } from '../src/batch/schema.ts'
 import { type Reject, Rejects } from '../src/flow/control.ts'
 import { operate } from '../src/flow/operate.ts'
 import { type Box, contains, cut } from '../src/kernels/cut.ts'
@@ -75,7 +75,7 @@ export function patches(options: PatchesOptions): OperatorFunction<RecordBatch, 
   return operate<RecordBatch, RecordBatch>({
     name: 'patches',
     reads: ['pixels'],
-    schema: (input) => schemaWith(input, fieldsOf(input, grid)),
+    schema: (input) => schemaWith(schemaWithout(input, ['pixels']), fieldsOf(input, grid)),
     sourceRows: firstPatches,
     memoryBytes: 2 * pieceBytes,
     settings: { ...grid },
