@@ -1,4 +1,4 @@
-import { DataError } from '../errors.ts'
+import { DataError, OptionError } from '../errors.ts'
 import { ChannelMoments, standardized } from '../kernels/channel-moments.ts'
 import { knownOptions, positiveInteger } from '../options.ts'
 import { float64Array, type Matrix, type Model, type ModelState, requireState } from './model.ts'
@@ -57,8 +57,11 @@ export class Standardizer implements Model<Matrix> {
     this.#columns = positiveInteger('columns', options.columns)
     this.#channels = positiveInteger('channels', options.channels ?? this.#columns)
     this.#inner = positiveInteger('inner', options.inner ?? 1)
-    // A row is made of whole turns through the channels.
-    positiveInteger('columns / (channels · inner)', this.#columns / this.#channels / this.#inner)
+    const turn = this.#channels * this.#inner
+    if (this.#columns % turn !== 0)
+      throw new OptionError(
+        `Expected option \`columns\` to be a multiple of channels · inner, ${String(turn)}, got ${String(this.#columns)}`,
+      )
   }
 
   /**
@@ -70,19 +73,13 @@ export class Standardizer implements Model<Matrix> {
     requireState(state, kind, version)
     const mean = float64Array(state, 'mean', [null])
     const squares = float64Array(state, 'squares', [mean.length])
-    const columns = Number(state.parameters['columns'])
-    const inner = Number(state.parameters['inner'])
-    const turns = columns / (mean.length * inner)
-    if (!Number.isSafeInteger(turns) || turns < 1)
-      throw new DataError(
-        `Expected columns to be a multiple of ${String(mean.length)} channels of ${String(inner)}, got ${String(columns)}`,
-        { url: state.origin ?? 'memory' },
-      )
-    const model = new Standardizer({ columns, channels: mean.length, inner })
+    const { columns, inner } = state.parameters
+    const options = { columns: Number(columns), channels: mean.length, inner: Number(inner) }
+    const model = new Standardizer(options)
     const fitted = (model.#fitted = model.#nothing())
     fitted.mean.set(mean)
     fitted.squares.set(squares)
-    fitted.count = (state.rowsSeen * columns) / mean.length
+    fitted.count = (state.rowsSeen * options.columns) / mean.length
     return model
   }
 

@@ -23,6 +23,14 @@ export const numbers = JSON.parse(readFileSync(path, 'utf8')) as {
   readonly gamma: readonly { gamma: number; nearest: string; floor: string }[]
   readonly contrast: readonly { factor: number; pixels: string }[]
   readonly gray: { pillow: string; opencv: string }
+  readonly moments: {
+    readonly pictures: string
+    readonly channel: { mean: readonly number[]; std: readonly number[] }
+    readonly element: { mean: readonly number[]; std: readonly number[] }
+    readonly far: readonly number[]
+    readonly farMean: readonly number[]
+    readonly farStd: readonly number[]
+  }
 }
 
 /** The bytes in a fixture's text. */
