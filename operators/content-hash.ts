@@ -1,24 +1,17 @@
 import { Field, type RecordBatch, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { knownOptions, nonEmptyString, oneOf } from '../src/options.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
-import { requireField } from '../src/batch/schema.ts'
+import { knownOptions, nonEmptyString } from '../src/options.ts'
+import { pictureTask, type PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import type { ContentHashTaskOptions } from '../src/tasks/content-hash.ts'
 
 /** Options of {@link contentHash}. */
-export interface ContentHashOptions {
+export interface ContentHashOptions extends PictureTaskOptions {
   /**
    * Column of bytes.
    *
    * @default 'image'
    */
   readonly column?: string
-  /**
-   * What becomes of a row without bytes.
-   *
-   * @default 'fail'
-   */
-  readonly onError?: OnError
 }
 
 /**
@@ -27,7 +20,7 @@ export interface ContentHashOptions {
  * - Rows: n to n; order kept.
  * - Columns: `image` (Binary) → `content_hash` (Utf8): sha256 in hex.
  * - Nulls: a row without bytes is at fault (`MISSING`).
- * - Concurrency: see {@link rowTask}.
+ * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown
  * @throws {SchemaError} if the column is missing or not binary
@@ -37,18 +30,14 @@ export function contentHash(
 ): OperatorFunction<RecordBatch, RecordBatch> {
   knownOptions('contentHash', options, ['column', 'onError'])
   const column = nonEmptyString('column', options.column ?? 'image')
-  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
-  return rowTask({
+  return pictureTask({
     name: 'contentHash',
     task: 'content-hash',
     options: { column } satisfies ContentHashTaskOptions,
-    reads: [column],
+    encoded: column,
     makes: ['content_hash'],
-    fields(input) {
-      requireField(input, column, { owner: 'contentHash', kind: 'binary' })
-      return [new Field('content_hash', new Utf8(), true)]
-    },
-    onError,
+    fields: () => [new Field('content_hash', new Utf8(), true)],
+    onError: options.onError,
   })
 }

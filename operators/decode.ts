@@ -1,13 +1,12 @@
 import { Field, Int32, type RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { colour, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import { colour, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
 import { pixelsField } from '../src/pictures/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
-import { requireField } from '../src/batch/schema.ts'
+import { pictureTask, type PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import type { DecodeTaskOptions } from '../src/tasks/decode.ts'
 
 /** Options of {@link decode}. */
-export interface DecodeOptions {
+export interface DecodeOptions extends PictureTaskOptions {
   /**
    * Column of encoded pictures.
    *
@@ -28,12 +27,6 @@ export interface DecodeOptions {
    * @default 100_000_000
    */
   readonly limitPixels?: number
-  /**
-   * What becomes of a picture that does not decode.
-   *
-   * @default 'fail'
-   */
-  readonly onError?: OnError
 }
 
 const names = ['pixels', 'width', 'height', 'channels']
@@ -47,7 +40,7 @@ const names = ['pixels', 'width', 'height', 'channels']
  * - Animations and files of several pages: the first picture.
  * - Nulls: a row without a picture is at fault.
  * - Faults (`onError`): `MISSING`, `EMPTY`, `FORMAT`, `DAMAGED` (also cut files), `TOO_LARGE`.
- * - Concurrency: see {@link rowTask}, whose window is for 3 bytes per pixel of each row in work, and while it decodes as
+ * - Concurrency: see `rowTask`, whose window is for 3 bytes per pixel of each row in work, and while it decodes as
  *   much again if it is turned, 6 more if it is progressive, 4 more for WebP, AVIF and GIF. A row in work holds up to 8 bytes per pixel of the limit, of an interlaced PNG
  *   or AVIF picture 10.
  * - No other format is read, whatever the file says: in this process sharp loads no SVG or PDF from here on.
@@ -60,23 +53,20 @@ export function decode(options: DecodeOptions = {}): OperatorFunction<RecordBatc
   const column = nonEmptyString('column', options.column ?? 'image')
   const background = options.background ?? 'contrast'
   const limitPixels = positiveInteger('limitPixels', options.limitPixels ?? 100_000_000)
-  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
-  return rowTask({
+  return pictureTask({
     name: 'decode',
-    task: 'decode',
     options: {
       column,
       background: background === 'contrast' ? background : colour('background', background),
       limitPixels,
     } satisfies DecodeTaskOptions,
-    reads: [column],
+    encoded: column,
     makes: names,
-    fields(input) {
-      requireField(input, column, { owner: 'decode', kind: 'binary' })
+    fields() {
       const numbers = ['width', 'height', 'channels'].map((n) => new Field(n, new Int32(), true))
       return [pixelsField('pixels'), ...numbers]
     },
-    onError,
+    onError: options.onError,
   })
 }

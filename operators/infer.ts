@@ -1,22 +1,14 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { modelColumns, pictureModel, type PictureModelOptions } from '../src/pictures/onnx-model.ts'
-import { knownOptions, oneOf } from '../src/options.ts'
-import { checkedPixels, pictureSize } from '../src/pictures/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
-import { requireField } from '../src/batch/schema.ts'
+import { knownOptions } from '../src/options.ts'
+import { pictureSize } from '../src/pictures/pixels.ts'
+import { pictureTask, type PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import type { InferTaskOptions } from '../src/tasks/infer.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 
 /** Options of {@link infer}. */
-export interface InferOptions extends PictureModelOptions {
-  /**
-   * What becomes of a picture for which the model computes something that is not finite.
-   *
-   * @default 'fail'
-   */
-  readonly onError?: OnError
-}
+export interface InferOptions extends PictureModelOptions, PictureTaskOptions {}
 
 /**
  * Runs an .onnx model on each picture, one at a time and on one thread, so that results do not
@@ -27,7 +19,7 @@ export interface InferOptions extends PictureModelOptions {
  *   tensors of the shape that the model gives them, without the batch's dimension.
  * - Nulls: a row without pixels is at fault.
  * - Faults (`onError`): `MISSING`, `MODEL`.
- * - Concurrency: see {@link rowTask}; each thread has a session of its own.
+ * - Concurrency: see `rowTask`; each thread has a session of its own.
  *
  * The model is loaded and run once when the schema is asked for, so a model that does not fit
  * is found before any picture is read.
@@ -39,19 +31,15 @@ export interface InferOptions extends PictureModelOptions {
 export function infer(options: InferOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
   knownOptions('infer', options, ['model', 'input', 'outputs', 'onError'])
   const model = pictureModel(options)
-  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
-  return rowTask({
+  return pictureTask({
     name: 'infer',
-    task: 'infer',
     options: { model } satisfies InferTaskOptions,
-    reads: ['pixels'],
     makes: Object.values(model.outputs ?? { first: 'embedding' }),
-    async fields(input) {
-      const pixels = checkedPixels(requireField(input, 'pixels', { owner: 'infer' }), 'infer')
+    async fields(pixels) {
       const columns = await modelColumns(model, pictureSize(pixels))
       return columns.map(({ name, shape }) => fixedShapeTensor(name, shape))
     },
-    onError,
+    onError: options.onError,
   })
 }

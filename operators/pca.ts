@@ -1,10 +1,10 @@
-import type { DataType, Field, FixedSizeList, RecordBatch } from 'apache-arrow'
+import type { Field, FixedSizeList, RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
 import { SchemaError } from '../src/errors.ts'
 import { learned, learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
 import { Pca } from '../src/models/pca.ts'
 import { knownOptions, nonEmptyString, positiveInteger, trueOrFalse } from '../src/options.ts'
-import { fixedShapeTensor } from '../src/batch/tensor.ts'
+import { computedType, fixedShapeTensor } from '../src/batch/tensor.ts'
 
 /** Options of {@link pca}. */
 export interface PcaColumnOptions extends LearnedOptions<Pca> {
@@ -45,7 +45,7 @@ export interface PcaColumnOptions extends LearnedOptions<Pca> {
  * Reduces a tensor column to its principal components.
  *
  * - Rows: n to n, in input order. In mode `fit` the first comes out after the last came in.
- * - Columns: adds `into`, a tensor of `components` values of the type of `column`; `online` adds
+ * - Columns: adds `into`, a tensor of `components` values of the type of `column` (float32 of uint8); `online` adds
  *   `<into>_model_rows` (Int64) too, the rows that the model had learned when it scored the row.
  * - The model says how much each component explains: `explainedVarianceRatio`, which `millrace inspect` prints of a
  *   saved one. `inversePca` goes back.
@@ -53,7 +53,7 @@ export interface PcaColumnOptions extends LearnedOptions<Pca> {
  * - State: `fit` keeps the rows on disk; `online` holds `warmupRows` rows, then `windowRows`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
- * @throws {SchemaError} at `schema()`, if `column` is no tensor of floats, has fewer values than
+ * @throws {SchemaError} at `schema()`, if `column` is no tensor of floats or uint8, has fewer values than
  *   `components`, or another number of values than the frozen `model`
  * @throws {DataError} on the stream, if a value is not finite, or a saved model is damaged
  * @see Pca in src/models/pca.ts for the mathematics
@@ -81,9 +81,9 @@ export function pca(options: PcaColumnOptions = {}): MonoTypeOperatorFunction<Re
   }
 
   function fields(input: Field<FixedSizeList>, model: Pca | undefined): Field[] {
-    const { listSize, valueType } = input.type as FixedSizeList<DataType>
+    const { listSize } = input.type
     const kept = model ? model.components.rows : count(listSize)
-    if (kept <= listSize) return [fixedShapeTensor(into, [kept], valueType)]
+    if (kept <= listSize) return [fixedShapeTensor(into, [kept], computedType(input))]
     throw new SchemaError(
       `Expected column \`${column}\` of pca to have at least ${String(kept)} values, got ${String(listSize)}`,
       { column },

@@ -1,13 +1,12 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, oneOf, positiveInteger } from '../src/options.ts'
-import { checkedPixels, pixelsField } from '../src/pictures/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
-import { requireField } from '../src/batch/schema.ts'
+import { pixelsField } from '../src/pictures/pixels.ts'
+import { pictureTask, type PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import type { ResizeTaskOptions } from '../src/tasks/resize.ts'
 
 /** Options of {@link resize}. */
-export interface ResizeOptions {
+export interface ResizeOptions extends PictureTaskOptions {
   /** Width in pixels. */
   readonly width: number
   /** Height in pixels. */
@@ -25,12 +24,6 @@ export interface ResizeOptions {
    * @default 'lanczos3'
    */
   readonly kernel?: ResizeKernel
-  /**
-   * What becomes of a row without pixels.
-   *
-   * @default 'fail'
-   */
-  readonly onError?: OnError
 }
 
 /** How a picture of another shape is fitted. */
@@ -49,7 +42,7 @@ const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3
  * - Columns: `pixels` → `pixels`, a tensor of fixed shape height × width × 3; with `fit: 'inside'` of varying shape.
  *   The columns `width` and `height` stay those of the original.
  * - Nulls: a row without pixels is at fault (`MISSING`); `decode` makes none.
- * - Concurrency: see {@link rowTask}.
+ * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
@@ -60,18 +53,11 @@ export function resize(options: ResizeOptions): OperatorFunction<RecordBatch, Re
   const height = positiveInteger('height', options.height)
   const fit = oneOf('fit', options.fit ?? 'fill', fits)
   const kernel = oneOf('kernel', options.kernel ?? 'lanczos3', kernels)
-  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
-  return rowTask({
+  return pictureTask({
     name: 'resize',
-    task: 'resize',
     options: { width, height, fit, kernel } satisfies ResizeTaskOptions,
-    reads: ['pixels'],
-    makes: ['pixels'],
-    fields(input) {
-      checkedPixels(requireField(input, 'pixels', { owner: 'resize' }), 'resize')
-      return [pixelsField('pixels', fit === 'inside' ? undefined : { width, height })]
-    },
-    onError,
+    fields: () => [pixelsField('pixels', fit === 'inside' ? undefined : { width, height })],
+    onError: options.onError,
   })
 }

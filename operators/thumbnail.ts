@@ -1,13 +1,12 @@
 import { Binary, Field, type RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { knownOptions, numberBetween, oneOf, positiveInteger } from '../src/options.ts'
-import { checkedPixels } from '../src/pictures/pixels.ts'
-import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
-import { heavy, requireField } from '../src/batch/schema.ts'
+import { pictureTask, type PictureTaskOptions } from '../src/tasks/picture-task.ts'
+import { heavy } from '../src/batch/schema.ts'
 import type { ThumbnailTaskOptions } from '../src/tasks/thumbnail.ts'
 
 /** Options of {@link thumbnail}. */
-export interface ThumbnailOptions {
+export interface ThumbnailOptions extends PictureTaskOptions {
   /**
    * Longest side in pixels; a smaller picture keeps its size.
    *
@@ -26,12 +25,6 @@ export interface ThumbnailOptions {
    * @default 60
    */
   readonly quality?: number
-  /**
-   * What becomes of a row without pixels.
-   *
-   * @default 'fail'
-   */
-  readonly onError?: OnError
 }
 
 /**
@@ -41,7 +34,7 @@ export interface ThumbnailOptions {
  * - Columns: `pixels` → `thumbnail` (Binary, heavy: carried only as far as an operator declares it).
  *   Put it before `resize` to keep the picture's shape.
  * - Nulls: a row without pixels is at fault (`MISSING`).
- * - Concurrency: see {@link rowTask}.
+ * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
@@ -53,18 +46,12 @@ export function thumbnail(
   const side = positiveInteger('side', options.side ?? 96)
   const format = oneOf('format', options.format ?? 'webp', ['webp', 'jpeg'])
   const quality = numberBetween('quality', options.quality ?? 60, 1, 100)
-  const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 
-  return rowTask({
+  return pictureTask({
     name: 'thumbnail',
-    task: 'thumbnail',
     options: { side, format, quality } satisfies ThumbnailTaskOptions,
-    reads: ['pixels'],
     makes: ['thumbnail'],
-    fields(input) {
-      checkedPixels(requireField(input, 'pixels', { owner: 'thumbnail' }), 'thumbnail')
-      return [heavy(new Field('thumbnail', new Binary(), true))]
-    },
-    onError,
+    fields: () => [heavy(new Field('thumbnail', new Binary(), true))],
+    onError: options.onError,
   })
 }

@@ -123,6 +123,15 @@ export function numbers(
   throw expected(name, `a list of ${String(length)} numbers${bound}`, value)
 }
 
+/** Returns `value`, a finite number or a non-empty list of them, as a list; each above `low`. Else throws an {@link OptionError}. */
+export function oneOrMoreNumbers(name: string, value: unknown, low = -Infinity): readonly number[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (list.length > 0 && list.every((v) => typeof v === 'number' && Number.isFinite(v) && v > low))
+    return list as readonly number[]
+  const bound = low > -Infinity ? ` above ${String(low)}` : ''
+  throw expected(name, `a number${bound}, or a list of them`, value)
+}
+
 /** Returns `value` if it is a non-empty list of different whole numbers, else throws an {@link OptionError}. */
 export function axisList(name: string, value: unknown): readonly number[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : []

@@ -9,16 +9,23 @@ import { fromParquet } from '../connectors/from-parquet.ts'
 import { toCsv } from '../connectors/to-csv.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
+import { blur } from '../operators/blur.ts'
 import { contentHash } from '../operators/content-hash.ts'
+import { contrast } from '../operators/contrast.ts'
+import { crop } from '../operators/crop.ts'
 import { decode } from '../operators/decode.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
 import { flatten } from '../operators/flatten.ts'
+import { gamma } from '../operators/gamma.ts'
 import { gmm } from '../operators/gmm.ts'
+import { grayscale } from '../operators/grayscale.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
+import { normalize } from '../operators/normalize.ts'
+import { patches } from '../operators/patches.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
@@ -26,6 +33,7 @@ import { rebatch } from '../operators/rebatch.ts'
 import { requireFinite } from '../operators/require-finite.ts'
 import { resize } from '../operators/resize.ts'
 import { reuse } from '../operators/reuse.ts'
+import { rotate } from '../operators/rotate.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
 import {
   batchOf,
@@ -74,6 +82,7 @@ beforeAll(async () => {
       pca({ column: 'embedding', components: 2, save: join(folder, 'pca') }),
       gmm({ components: 2, save: join(folder, 'gmm') }),
       neighbors({ save: join(folder, 'neighbors') }),
+      normalize({ save: join(folder, 'standardizer') }),
     ),
   )
 }, timeout)
@@ -203,7 +212,24 @@ const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
 const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  blur: {
+    'in a chain with contrast, crop, gamma, grayscale and rotate': ofPictures(
+      (flow) =>
+        flow.pipe(
+          blur({ sigma: 1 }),
+          contrast({ factor: 1.5 }),
+          gamma({ gamma: 2 }),
+          rotate({ degrees: 30, expand: true }),
+          grayscale(),
+          crop({ width: 17, height: 15, onError: 'reject' }),
+        ),
+      ['id', 'pixels'],
+    ),
+  },
   'content-hash': { plain: ofPictures(contentHash()) },
+  // Five more: see blur.
+  contrast: {},
+  crop: {},
   decode: { plain: ofPictures((flow) => flow) },
   'duplicate-groups': {
     plain: ofRows(
@@ -213,6 +239,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   },
   duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
   flatten: { plain: ofRows(() => flatten()) },
+  gamma: {},
   gmm: {
     fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
     online: ofRows((out) =>
@@ -229,6 +256,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         flow.pipe(pca({ model: join(folder, 'pca') }), gmm({ model: join(folder, 'gmm') })),
     ),
   },
+  grayscale: {},
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
@@ -249,6 +277,25 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       neighbors({ mode: 'online', index: 'exact', windowRows: 8, save: join(out, 'model') }),
     ),
     frozen: ofRows(() => neighbors({ model: join(folder, 'neighbors') })),
+  },
+  normalize: {
+    'by numbers': ofRows(() => normalize({ mean: 1, std: [2, 3, 4] }), 24),
+    fit: ofRows((out) => normalize({ save: join(out, 'model') }), 24),
+    online: ofRows(
+      (out) => normalize({ mode: 'online', ...learning, save: join(out, 'model') }),
+      36,
+    ),
+    frozen: ofRows(() => normalize({ model: join(folder, 'standardizer') }), 24),
+    'fit, of pixels': ofPictures(
+      (flow) => flow.pipe(resize(small), normalize({ column: 'pixels', per: 'element' })),
+      ['id', 'pixels'],
+    ),
+  },
+  patches: {
+    plain: ofPictures(
+      (flow) => flow.pipe(patches({ width: 10, height: 5, stride: 3, onError: 'reject' })),
+      ['id', 'patch_of', 'pixels'],
+    ),
   },
   pca: {
     fit: ofRows((out) => pca({ components: 2, save: join(out, 'model') })),
@@ -281,6 +328,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       }),
     ),
   },
+  rotate: {},
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
 }
 

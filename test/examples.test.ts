@@ -2,6 +2,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -77,13 +78,16 @@ async function table(path: string): Promise<Row[]> {
 }
 
 describe('examples', () => {
-  it.each(['report-folder.ts', 'score-new-batch.ts', 'online-monitor.ts', 'arrivals.ts'])(
-    '%s has fewer than 40 lines',
-    (name) => {
-      const lines = readFileSync(join(examples, name), 'utf8').trimEnd().split('\n')
-      expect(lines.length).toBeLessThan(40)
-    },
-  )
+  it.each([
+    'report-folder.ts',
+    'score-new-batch.ts',
+    'online-monitor.ts',
+    'arrivals.ts',
+    'unusual-patches.ts',
+  ])('%s has fewer than 40 lines', (name) => {
+    const lines = readFileSync(join(examples, name), 'utf8').trimEnd().split('\n')
+    expect(lines.length).toBeLessThan(40)
+  })
 
   it(
     'report-folder.ts writes items and groups',
@@ -140,6 +144,26 @@ describe('examples', () => {
       })
       expect(code).toBe(0)
       expectRows(rowsOf(stdout), 'online-monitor.jsonl')
+    },
+    timeout,
+  )
+
+  it(
+    'unusual-patches.ts scores four patches of each picture',
+    async () => {
+      const desserts = join(examples, 'clipart', 'test', 'desserts')
+      const file = join(examples, 'unusual-patches.ts')
+      const { code, stdout } = await millrace(['run', file, '--quiet', '--', desserts])
+      expect(code).toBe(0)
+      const rows = rowsOf(stdout)
+      const pictures = readdirSync(desserts).sort()
+      const places = [0, 224].flatMap((top) => [0, 224].map((left) => [left, top]))
+      expect(rows.map((row) => [row['patch_of'], row['patch_left'], row['patch_top']])).toEqual(
+        pictures.flatMap((picture) => places.map((place) => [picture, ...place])),
+      )
+      const percentiles = rows.map((row) => Number(row['familiarity_percentile']))
+      expect(percentiles.filter((p) => p < 50).length).toBeGreaterThan(rows.length / 3)
+      expect(percentiles.filter((p) => p > 50).length).toBeGreaterThan(rows.length / 3)
     },
     timeout,
   )

@@ -6,12 +6,13 @@ import {
   Float32,
   makeData,
   makeVector,
+  type Schema,
   type Vector,
 } from 'apache-arrow'
 import type { Column } from './batch.ts'
 import { concatData } from './concat-data.ts'
 import { SchemaError } from '../errors.ts'
-import { typeName } from './schema.ts'
+import { requireField, typeName } from './schema.ts'
 
 const extension = 'ARROW:extension:name'
 const details = 'ARROW:extension:metadata'
@@ -47,6 +48,28 @@ export function tensorShape(field: Field): readonly number[] {
   return shape ?? [field.type.listSize]
 }
 
+/**
+ * The field called `name` of `schema`, checked to be tensors of float32, float64 or uint8.
+ *
+ * @throws {SchemaError} naming the operator `owner` if it is missing or something else
+ */
+export function requireTensor(schema: Schema, name: string, owner: string): Field<FixedSizeList> {
+  const field = requireField(schema, name, { owner, kind: 'tensor' })
+  const type = field.type as FixedSizeList<DataType>
+  if (['Float32', 'Float64', 'Uint8'].includes(typeName(type.valueType)))
+    return field as Field<FixedSizeList>
+  throw new SchemaError(
+    `Expected column \`${name}\` of ${owner} to be tensors of float32, float64 or uint8, got ${typeName(type)}`,
+    { column: name },
+  )
+}
+
+/** The type of what is computed from tensors: float64 of float64, else float32. */
+export function computedType({ type }: Field<FixedSizeList>): DataType {
+  const { valueType } = type as FixedSizeList<DataType>
+  return typeName(valueType) === 'Float64' ? valueType : new Float32()
+}
+
 /** A column of tensors over `values`, row after row: `values.length / size` rows. No row is null. */
 export function tensorColumn(name: string, shape: readonly number[], values: Float32Array): Column {
   const field = fixedShapeTensor(name, shape)
@@ -60,7 +83,7 @@ export function tensorColumn(name: string, shape: readonly number[], values: Flo
  * The float32 values of a tensor column, row after row, without copying where they lie in one piece.
  * A null row reads as what its slot holds.
  *
- * @throws {SchemaError} if the values are not float32
+ * @throws {SchemaError} if the values are neither float32 nor uint8, which become float32
  */
 export function tensorValues(vector: Vector): Float32Array {
   const { values } = tensorMatrix(vector)
@@ -71,10 +94,10 @@ export function tensorValues(vector: Vector): Float32Array {
 }
 
 /**
- * The rows of a tensor column as a matrix, row-major, without copying where they lie in one piece.
- * A null row reads as what its slot holds.
+ * The rows of a tensor column as a matrix, row-major, without copying where they are floats in one piece; uint8
+ * become float32. A null row reads as what its slot holds.
  *
- * @throws {SchemaError} if the values are neither float32 nor float64
+ * @throws {SchemaError} if the values are neither float32 nor float64 nor uint8
  */
 export function tensorMatrix(vector: Vector): {
   rows: number
@@ -83,12 +106,13 @@ export function tensorMatrix(vector: Vector): {
 } {
   const { type, children, length } = concatData(vector.data as readonly Data[])
   const values = children[0]?.values as unknown
-  if (!DataType.isFixedSizeList(type) || !isFloats(values))
-    throw new SchemaError(`Expected tensors of float32 or float64, got ${typeName(type)}`, {
+  if (!DataType.isFixedSizeList(type) || !(isFloats(values) || values instanceof Uint8Array))
+    throw new SchemaError(`Expected tensors of float32, float64 or uint8, got ${typeName(type)}`, {
       column: '',
     })
   const columns = type.listSize
-  return { rows: length, columns, values: values.subarray(0, length * columns) }
+  const used = values.subarray(0, length * columns)
+  return { rows: length, columns, values: isFloats(used) ? used : new Float32Array(used) }
 }
 
 function isFloats(values: unknown): values is Float32Array | Float64Array {

@@ -62,6 +62,12 @@ export interface FlowInfo {
    */
   readonly learns?: boolean
   /**
+   * Whether it makes several rows of one, so that a row that comes out is none that came in.
+   *
+   * @default false
+   */
+  readonly expands?: boolean
+  /**
    * Whether a run can go on from a checkpoint with it: a source that does not know its position cannot.
    *
    * @default true

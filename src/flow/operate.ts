@@ -61,6 +61,12 @@ export interface OperateSpec<T, R> {
    * @default true
    */
   readonly ordered?: boolean
+  /**
+   * Of an operator that makes several rows of one: how many rows of the input come out for the first time in a batch.
+   *
+   * @default every row of the batch is one of the input
+   */
+  readonly sourceRows?: (made: RecordBatch) => number
   /** See {@link FlowInfo}. */
   readonly memoryBytes?: FlowInfo['memoryBytes']
   /** See {@link FlowInfo}. */
@@ -90,7 +96,7 @@ export function operate<T, R>(
     typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
   nonEmptyString('name', spec.name)
   positiveInteger('concurrency', spec.concurrency ?? 1)
-  const { name, schema, memoryBytes, learns, saves, settings } = spec
+  const { name, schema, sourceRows, memoryBytes, learns, saves, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
@@ -102,6 +108,7 @@ export function operate<T, R>(
         inputs: [input],
         reads: spec.reads ?? [],
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
+        ...(sourceRows && { expands: true }),
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(learns !== undefined && { learns }),
         saves,
@@ -128,9 +135,9 @@ async function* running<T, R>(
     release([input], context)
     return
   }
-  const { start, reads = [], concurrency = 1, ordered = true } = spec
+  const { start, reads = [], concurrency = 1, ordered = true, sourceRows = allRows } = spec
   const { counts } = slot
-  const { columns } = context
+  const making = { slot, columns: context.columns, sourceRows }
   const child = new ChildSignal(context.signal)
   const upstream = { ...wanting(context, reads), signal: child.signal }
   const place = { key: slot.key, memoryBytes: memoryOf(flow, context) }
@@ -141,7 +148,7 @@ async function* running<T, R>(
     answers(value) {
       slot.moves++
       if (value instanceof RecordBatch) counts.rowsIn += value.numRows
-      return answered(step.next(value), slot, columns)
+      return answered(step.next(value), making)
     },
     async save(barrier) {
       failPoint('operator: at a barrier')
@@ -158,7 +165,7 @@ async function* running<T, R>(
       ? oneByOne(values, work)
       : concurrently(values, work, { concurrency, ordered })
     if (context.signal.aborted) return
-    if (step.flush) yield* marked(answered(step.flush(), slot, columns), slot)
+    if (step.flush) yield* marked(answered(step.flush(), making), slot)
     settle(counts)
     slot.end()
   } finally {
@@ -168,16 +175,26 @@ async function* running<T, R>(
   }
 }
 
+function allRows(batch: RecordBatch): number {
+  return batch.numRows
+}
+
+/** How what a step made is counted, and which heavy columns are wanted of it. */
+interface Making {
+  readonly slot: Slot
+  readonly columns: ReadonlySet<string> | undefined
+  readonly sourceRows: (made: RecordBatch) => number
+}
+
 /** Counts what a step made, and drops the heavy columns that nobody wants. */
 function answered<R>(
   made: Iterable<R | Control> | AsyncIterable<R | Control>,
-  { counts }: Slot,
-  columns: ReadonlySet<string> | undefined,
+  { slot: { counts }, columns, sourceRows }: Making,
 ): Iterable<R | Control> | AsyncIterable<R | Control> {
   function pass(value: R | Control): R | Control {
     if (value instanceof Rejects) counts.rejected += value.rows.length
     if (!(value instanceof RecordBatch)) return value
-    counts.rowsKept += value.numRows
+    counts.rowsKept += sourceRows(value)
     return withoutHeavy(value, columns) as R & RecordBatch
   }
   return Symbol.iterator in made ? eachNow(made, pass) : each(made, pass)

@@ -55,6 +55,8 @@ export const learnedOptionNames = [
 export interface FitSize {
   /** Values in a row. */
   readonly columns: number
+  /** The shape of a row's tensor. */
+  readonly shape: readonly number[]
   /** Rows that it is fitted on, nulls counted too in mode `fit`. */
   readonly rows: number
   /** For whatever is random. */
@@ -81,6 +83,12 @@ export interface LearnedSpec<M extends Model<unknown>> {
   readonly fields: (input: Field<FixedSizeList>, model: M | undefined) => readonly Field[]
   /** What the model says of rows: per field its values, row after row. */
   readonly score: (model: M, rows: Matrix) => Promise<readonly Scores[]>
+  /**
+   * Whether what `score` says of a row has the same bits whatever rows are beside it, so that they need no window.
+   *
+   * @default false
+   */
+  readonly rowByRow?: boolean
   /** Options worth showing in a plan. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

@@ -1,10 +1,4 @@
-import {
-  type DataType,
-  type Field,
-  type FixedSizeList,
-  type RecordBatch,
-  type Schema,
-} from 'apache-arrow'
+import type { Field, FixedSizeList, RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { batchOf, withColumns } from '../batch/batch.ts'
 import { operateTable, type StoredTable } from '../table/column-store.ts'
@@ -19,7 +13,8 @@ import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
 import { localPath, nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
 import { scoreColumns, validRows } from './row-scores.ts'
-import { requireField, schemaWith, typeName } from '../batch/schema.ts'
+import { schemaWith } from '../batch/schema.ts'
+import { requireTensor, tensorShape } from '../batch/tensor.ts'
 import { WindowScorer } from './window-scorer.ts'
 
 export { type LearnedOptions, learnedOptionNames, type LearnedSpec } from './learned-spec.ts'
@@ -75,14 +70,19 @@ function fit<M extends Model<unknown>>(
   const { name, column, settings } = spec
   return operateTable({
     name,
+    reads: [column],
     saves: options.save,
     settings: { ...settings, mode: 'fit', ...chosen(options) },
     schema: (input) => schemaWith(input, spec.fields(inputField(spec, input), undefined)),
     async *run(table, context) {
       const field = inputField(spec, table.schema)
       const fields = spec.fields(field, undefined)
-      const columns = field.type.listSize
-      const model = spec.make({ columns, rows: table.numRows, seed: seedOf(options, context) })
+      const model = spec.make({
+        columns: field.type.listSize,
+        shape: tensorShape(field),
+        rows: table.numRows,
+        seed: seedOf(options, context),
+      })
       if (await fitted(model, table, column)) await handOut(model, options, context)
       for await (const batch of table.read([column])) {
         const { matrix, rows } = validRows(batch, column)
@@ -117,6 +117,7 @@ function online<M extends Model<unknown>>(
   const version = versionField(spec.into)
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
+    reads: [spec.column],
     learns: true,
     saves: options.save,
     settings: { ...spec.settings, mode: 'online', windowRows, warmupRows, ...chosen(options) },
@@ -128,6 +129,7 @@ function online<M extends Model<unknown>>(
         warmupRows,
         seed: seedOf(options, context),
         fields: (schema) => spec.fields(inputField(spec, schema), undefined),
+        shape: (schema) => tensorShape(inputField(spec, schema)),
         done: (model) => handOut(model, options, context),
       }),
   })
@@ -155,6 +157,7 @@ function frozen<M extends Model<unknown>>(
   }
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
+    reads: [spec.column],
     settings: {
       ...spec.settings,
       mode: 'frozen',
@@ -180,19 +183,11 @@ function frozen<M extends Model<unknown>>(
   })
 }
 
-/** The field of the column that is learned: tensors of float32 or float64. */
 function inputField<M extends Model<unknown>>(
   { name, column }: LearnedSpec<M>,
   schema: Schema,
 ): Field<FixedSizeList> {
-  const field = requireField(schema, column, { owner: name, kind: 'tensor' })
-  const type = field.type as FixedSizeList<DataType>
-  if (['Float32', 'Float64'].includes(typeName(type.valueType)))
-    return field as Field<FixedSizeList>
-  throw new SchemaError(
-    `Expected column \`${column}\` of ${name} to be tensors of float32 or float64, got ${typeName(field.type as DataType)}`,
-    { column },
-  )
+  return requireTensor(schema, column, name)
 }
 
 /** What else decides what comes out. */

@@ -18,6 +18,8 @@ export interface OnlineOptions<M> {
   readonly seed: number
   /** The fields of the scores; throws where the column does not fit. */
   readonly fields: (schema: Schema) => readonly Field[]
+  /** The shape of a row's tensor. */
+  readonly shape: (schema: Schema) => readonly number[]
   /** Called when all rows are learned. */
   readonly done: (model: M) => void | Promise<void>
 }
@@ -111,8 +113,10 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
     const held = this.#held
     this.#held = []
     const first = this.#warmup.take()
-    if (first) {
-      const model = this.#spec.make({ ...first, seed: this.#options.seed })
+    const [batch] = held
+    if (first && batch) {
+      const { seed, shape } = this.#options
+      const model = this.#spec.make({ ...first, shape: shape(batch.schema), seed })
       do {
         await model.begin()
         await model.learn(first)

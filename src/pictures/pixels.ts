@@ -15,16 +15,9 @@ import type { Column } from '../batch/batch.ts'
 import { SchemaError } from '../errors.ts'
 import { heavy } from '../batch/schema.ts'
 import { fixedShapeTensor, tensorShape } from '../batch/tensor.ts'
+import type { Pixels } from '../kernels/pixels.ts'
 
-/** A decoded picture: 8-bit RGB, row after row from the top left. */
-export interface Pixels {
-  /** `height × width × 3` values. */
-  readonly data: Uint8Array
-  /** Columns. */
-  readonly width: number
-  /** Rows. */
-  readonly height: number
-}
+export type { Pixels } from '../kernels/pixels.ts'
 
 /** Width and height that all pictures of a column have. */
 export type PictureSize = Omit<Pixels, 'data'>

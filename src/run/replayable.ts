@@ -4,8 +4,9 @@ import { partsOf } from './plan.ts'
 import { unresumable } from './resumable.ts'
 
 /**
- * What of a plan cannot be run again on some rows: it must be clear where each was missing, what is said
- * of a row must not depend on the others, and the output must be one that rows can be added to.
+ * What of a plan cannot be run again on some rows: it must be clear where each was missing and which row of the
+ * source it was, what is said of a row must not depend on the others, and the output must be one that rows can be
+ * added to.
  */
 export function unreplayable(flows: readonly Flow<unknown>[]): readonly Problem[] {
   const parts = partsOf(flows)
@@ -22,7 +23,7 @@ export function unreplayable(flows: readonly Flow<unknown>[]): readonly Problem[
   for (const { info } of parts)
     for (const input of info.inputs ?? []) readers.set(input, (readers.get(input) ?? 0) + 1)
   for (const part of parts) {
-    const { name, role, learns, adds } = part.info
+    const { name, role, learns, expands, adds } = part.info
     if ((readers.get(part) ?? 0) > 1)
       problems.push(problem(name, 'parts that are read once', `${name} with several branches`))
     if (learns)
@@ -33,6 +34,8 @@ export function unreplayable(flows: readonly Flow<unknown>[]): readonly Problem[
           `${name}, which learns from all of them`,
         ),
       )
+    if (expands)
+      problems.push(problem(name, 'parts that make one row of one', `${name}, which makes several`))
     if (role === 'sink' && !adds)
       problems.push(problem(name, 'sinks that can add to what is there', name))
     if (role === 'source' && !part.bounded)

@@ -18,13 +18,13 @@ import { isHeavy, requireField, schemaWith } from '../batch/schema.ts'
 import { buffersOf, type TaskRow } from './task.ts'
 
 /** What becomes of a row that cannot be processed: the stream fails, the row becomes a reject, or it is left out and counted. */
-export type OnError = 'fail' | 'reject' | 'drop'
-
-/** What the threads of a chain hold of decoded pictures, in bytes; one that is larger goes alone. */
-const roomRange = { least: 2 ** 25, most: 2 ** 28 }
+export type OnError = (typeof onErrorChoices)[number]
 
 /** The choices for {@link OnError}. */
 export const onErrorChoices = ['fail', 'reject', 'drop'] as const
+
+/** What the threads of a chain hold of decoded pictures, in bytes; one that is larger goes alone. */
+const roomRange = { least: 2 ** 25, most: 2 ** 28 }
 
 /** An operator whose rows are worked on one by one in worker threads. */
 export interface RowTaskSpec {
@@ -197,6 +197,17 @@ function* finished(
   if (rejects.length > 0) yield new Rejects(rejects)
 }
 
+/**
+ * The reject of a row at fault; undefined where it is left out.
+ *
+ * @throws {DataError} if the stream is to fail
+ */
+export function refused(onError: OnError, fault: Omit<Reject, 'attempt'>): Reject | undefined {
+  const { id, operator, message } = fault
+  if (onError === 'fail') throw new DataError(`${message} (${operator} of \`${id}\`)`, { url: id })
+  return onError === 'reject' ? { ...fault, attempt: 1 } : undefined
+}
+
 /** What became of a batch's rows. */
 interface Sorted {
   readonly kept: number[]
@@ -217,10 +228,8 @@ function sorted({ batch, outcomes }: OpenBatch, specs: readonly RowTaskSpec[]): 
     } else if (outcome) {
       const { failedAt, code, message } = outcome
       const { name: operator, onError } = specs[failedAt] as RowTaskSpec
-      const id = String(ids.get(row))
-      if (onError === 'fail')
-        throw new DataError(`${message} (${operator} of \`${id}\`)`, { url: id })
-      if (onError === 'reject') out.rejects.push({ id, operator, code, message, attempt: 1 })
+      const reject = refused(onError, { id: String(ids.get(row)), operator, code, message })
+      if (reject) out.rejects.push(reject)
       out.failed[failedAt] = (out.failed[failedAt] ?? 0) + 1
     }
   }

@@ -28,9 +28,11 @@ export type TakeRoom = (bytes: number) => Promise<void>
 /**
  * Why a row was refused: stable codes that a reject carries.
  * `MISSING` null where a value is needed · `EMPTY` no bytes · `FORMAT` not a picture format that is read ·
- * `DAMAGED` cut or corrupt · `TOO_LARGE` more pixels than allowed · `MODEL` the model fails on it.
+ * `DAMAGED` cut or corrupt · `TOO_LARGE` more pixels than allowed · `OUTSIDE` too small for the part wanted ·
+ * `MODEL` the model fails on it.
  */
-export type RowErrorCode = 'MISSING' | 'EMPTY' | 'FORMAT' | 'DAMAGED' | 'TOO_LARGE' | 'MODEL'
+export type RowErrorCode =
+  'MISSING' | 'EMPTY' | 'FORMAT' | 'DAMAGED' | 'TOO_LARGE' | 'OUTSIDE' | 'MODEL'
 
 /** The row is at fault, not the program: `onError` of the operator decides what becomes of it. */
 export class RowError extends Error {

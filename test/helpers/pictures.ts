@@ -1,9 +1,17 @@
 import type { RecordBatch } from 'apache-arrow'
 import sharp, { type Sharp } from 'sharp'
-import { batchOf, binaryColumn, textColumn } from '../../src/batch/batch.ts'
+import { batchOf, binaryColumn, column, textColumn } from '../../src/batch/batch.ts'
+import { requireField } from '../../src/batch/schema.ts'
 import type { Context } from '../../src/flow/context.ts'
 import { type Reject, Rejects } from '../../src/flow/control.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
+import {
+  type PictureSize,
+  type Pixels,
+  pixelsAt,
+  pixelsColumn,
+  pixelsField,
+} from '../../src/pictures/pixels.ts'
 import { Run } from '../../src/run/run-state.ts'
 
 /** A picture of one colour. */
@@ -40,6 +48,32 @@ export function pictureBatches(
     batches.push(batchOf([textColumn('id', part), binaryColumn('image', images)]))
   }
   return batches
+}
+
+/** Batches of `size` rows with `id` and `pixels`: of one size if that is given, else of many. */
+export function pixelBatches(
+  pictures: Readonly<Record<string, Pixels | null>>,
+  { size = 64, of }: { size?: number; of?: PictureSize } = {},
+): RecordBatch[] {
+  const ids = Object.keys(pictures)
+  const batches: RecordBatch[] = []
+  for (let from = 0; from < ids.length; from += size) {
+    const part = ids.slice(from, from + size)
+    const pixels = part.map((id) => pictures[id] ?? null)
+    batches.push(batchOf([textColumn('id', part), pixelsColumn(pixelsField('pixels', of), pixels)]))
+  }
+  return batches
+}
+
+/** The pictures in `pixels` over all batches, by id. */
+export function picturesIn(batches: readonly RecordBatch[]): Record<string, Pixels | null> {
+  const found: Record<string, Pixels | null> = {}
+  for (const batch of batches) {
+    const field = requireField(batch.schema, 'pixels', { owner: 'test' })
+    for (let row = 0; row < batch.numRows; row++)
+      found[String(column(batch, 'id').get(row))] = pixelsAt(field, column(batch, 'pixels'), row)
+  }
+  return found
 }
 
 /** What came out of a flow. */

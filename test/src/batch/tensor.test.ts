@@ -1,4 +1,4 @@
-import { Float64, FixedSizeList, Field, Int32, vectorFromArray } from 'apache-arrow'
+import { Float64, FixedSizeList, Field, Int32, Uint8, vectorFromArray } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
 import { batchOf, column, concat, int32Column, take } from '../../../src/batch/batch.ts'
 import { SchemaError } from '../../../src/errors.ts'
@@ -63,6 +63,17 @@ describe('tensorMatrix', () => {
       columns: 2,
       values: Float64Array.of(1, 2, 3, 4),
     })
+  })
+
+  it('reads uint8 as float32', () => {
+    const type = new FixedSizeList(2, new Field('item', new Uint8(), false))
+    const pairs = vectorFromArray([Uint8Array.of(0, 1), Uint8Array.of(200, 255)], type)
+    expect(tensorMatrix(pairs)).toEqual({
+      rows: 2,
+      columns: 2,
+      values: Float32Array.of(0, 1, 200, 255),
+    })
+    expect(tensorMatrix(pairs.slice(1, 2)).values).toEqual(Float32Array.of(200, 255))
   })
 })
 

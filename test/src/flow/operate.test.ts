@@ -227,6 +227,26 @@ describe('operate', () => {
     expect(countsOf(run)['pass']).toEqual({ rowsIn: 3, rowsKept: 1, rejected: 1, dropped: 1 })
   })
 
+  it('counts an operator that makes several rows of one by the rows that came in', async () => {
+    const expand = operate<RecordBatch, RecordBatch>({
+      name: 'expand',
+      sourceRows: (made) => (String(made.getChild('id')?.get(0)).endsWith('1') ? 1 : 0),
+      start: () => ({
+        *next(batch) {
+          const id = String(batch.getChild('id')?.get(0))
+          if (id === 'a') for (const n of ['1', '2', '3']) yield row(id + n)
+          if (id === 'b') yield new Rejects([reject])
+        },
+      }),
+    })
+    const run = new Run()
+    const flow = flowOf(given(row('a'), row('b'), row('c')).pipe(expand))
+    expect(await pulled(flow, run)).toHaveLength(4)
+    expect(countsOf(run)['expand']).toEqual({ rowsIn: 3, rowsKept: 1, rejected: 1, dropped: 1 })
+    expect(flow.info.expands).toBe(true)
+    expect(flowOf(given<RecordBatch>().pipe(pass)).info.expands).toBeUndefined()
+  })
+
   it('asks for the heavy columns that it reads, and drops them when nobody wants them', async () => {
     let asked: unknown
     const source = new Flow<RecordBatch>(async function* (context) {

@@ -6,9 +6,10 @@ import { map } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
 import { toParquet } from '../../../connectors/to-parquet.ts'
-import { batchOf, textColumn } from '../../../src/batch/batch.ts'
+import { batchOf, concat, textColumn } from '../../../src/batch/batch.ts'
 import { fanOut } from '../../../src/flow/fan-out.ts'
 import { mergeFlows } from '../../../src/flow/merge-flows.ts'
+import { operate } from '../../../src/flow/operate.ts'
 import { source } from '../../../src/flow/source.ts'
 import { run } from '../../../src/run/run.ts'
 import { unreplayable } from '../../../src/run/replayable.ts'
@@ -125,6 +126,22 @@ describe('a run of some rows', () => {
     [
       'sinks that can add to what is there, got to-kept',
       () => letters('a', 2).pipe(toKept(nothing())),
+    ],
+    [
+      'parts that make one row of one, got twice, which makes several',
+      () =>
+        letters('a', 2).pipe(
+          operate<RecordBatch, RecordBatch>({
+            name: 'twice',
+            sourceRows: (made) => made.numRows / 2,
+            start: () => ({
+              *next(batch) {
+                yield concat([batch, batch])
+              },
+            }),
+          }),
+          toFile(),
+        ),
     ],
     ['sources that end by themselves, got endless', () => endless().pipe(toFile())],
   ]
