@@ -49,6 +49,8 @@ export interface OperateSpec<T, R> {
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** Heavy columns that it reads. */
   readonly reads?: readonly string[]
+  /** See {@link FlowInfo}; for an operator that renames or leaves out columns. */
+  readonly wants?: FlowInfo['wants']
   /**
    * Values in work at a time; also the bound on values held.
    *
@@ -63,6 +65,8 @@ export interface OperateSpec<T, R> {
   readonly ordered?: boolean
   /** See {@link FlowInfo}. */
   readonly memoryBytes?: FlowInfo['memoryBytes']
+  /** See {@link FlowInfo}. */
+  readonly holds?: FlowInfo['holds']
   /** See {@link FlowInfo}. */
   readonly learns?: boolean
   /** See {@link FlowInfo}. */
@@ -88,7 +92,7 @@ export function operate<T, R>(
     typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
   nonEmptyString('name', spec.name)
   positiveInteger('concurrency', spec.concurrency ?? 1)
-  const { name, schema, memoryBytes, learns, settings } = spec
+  const { name, schema, wants, memoryBytes, holds, learns, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
@@ -100,7 +104,9 @@ export function operate<T, R>(
         inputs: [input],
         reads: spec.reads ?? [],
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
+        ...(wants && { wants }),
         ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(holds !== undefined && { holds }),
         ...(learns !== undefined && { learns }),
         ...(settings && { settings }),
       },
@@ -109,10 +115,15 @@ export function operate<T, R>(
   }
 }
 
-/** The context for upstream: the heavy columns in `reads` are wanted too. */
-export function wanting(context: Context, reads: readonly string[]): Context {
-  if (!context.columns || reads.length === 0) return context
-  return { ...context, columns: new Set([...context.columns, ...reads]) }
+/** The context for upstream: the heavy columns in `reads` are wanted too, the others as `wants` says. */
+export function wanting(
+  context: Context,
+  reads: readonly string[],
+  wants?: FlowInfo['wants'],
+): Context {
+  const { columns } = context
+  if (!columns || (reads.length === 0 && !wants)) return context
+  return { ...context, columns: new Set([...(wants?.(columns) ?? columns), ...reads]) }
 }
 
 async function* running<T, R>(
@@ -125,11 +136,11 @@ async function* running<T, R>(
     release([input], context)
     return
   }
-  const { start, reads = [], concurrency = 1, ordered = true } = spec
+  const { start, reads = [], wants, concurrency = 1, ordered = true } = spec
   const { counts } = slot
   const { columns } = context
   const child = new ChildSignal(context.signal)
-  const upstream = { ...wanting(context, reads), signal: child.signal }
+  const upstream = { ...wanting(context, reads, wants), signal: child.signal }
   const place = { key: slot.key, memoryBytes: memoryOf(flow, context) }
   const step = start({ ...context, signal: child.signal }, place)
   const work: Work<T, R> = {
