@@ -47,6 +47,12 @@ export function tensorShape(field: Field): readonly number[] {
   return shape ?? [field.type.listSize]
 }
 
+/** The field of a tensor column with `shape`, which has as many values; what else is known of the column stays. */
+export function reshaped(field: Field, shape: readonly number[]): Field {
+  const { metadata } = fixedShapeTensor(field.name, shape)
+  return field.clone({ metadata: new Map([...field.metadata, ...metadata]) })
+}
+
 /** A column of tensors over `values`, row after row: `values.length / size` rows. No row is null. */
 export function tensorColumn(name: string, shape: readonly number[], values: Float32Array): Column {
   const field = fixedShapeTensor(name, shape)
