@@ -39,6 +39,21 @@ export function columnList(name: string, value: unknown): readonly string[] {
   throw expected(name, 'a non-empty list of column names', value)
 }
 
+/** Returns the fields of `value`, an object with at least one, all non-empty strings, else throws an {@link OptionError}. */
+export function stringMap(name: string, value: unknown): ReadonlyMap<string, string> {
+  const fields = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  const texts = fields.filter(([, v]) => typeof v === 'string' && v.length > 0)
+  if (!Array.isArray(value) && fields.length > 0 && texts.length === fields.length)
+    return new Map(texts as [string, string][])
+  throw expected(name, 'an object of non-empty strings, by column', value)
+}
+
+/** Returns `value` if it is a function, else throws an {@link OptionError}. */
+export function callback<T>(name: string, value: T): T {
+  if (typeof value === 'function') return value
+  throw expected(name, 'a function', value)
+}
+
 /** Returns `value` if it is one of `choices`, else throws an {@link OptionError} with the nearest. */
 export function oneOf<const T extends string>(
   name: string,

@@ -36,6 +36,24 @@ export function requireField(
   return field
 }
 
+/**
+ * Those of `names` that `schema` has. A heavy column that nobody wants need not be there, so one that is missing
+ * is an error only if it is in `wanted`, or every column is wanted.
+ *
+ * @throws {SchemaError} naming `owner`, if one is missing
+ */
+export function carried(
+  schema: Schema,
+  names: readonly string[],
+  { owner, wanted }: { owner: string; wanted?: ReadonlySet<string> | undefined },
+): string[] {
+  return names.filter((name) => {
+    if (schema.fields.some((f) => f.name === name)) return true
+    if (wanted && !wanted.has(name)) return false
+    throw missingColumn(name, schema, owner)
+  })
+}
+
 /** The error for a column that is not there. */
 export function missingColumn(name: string, schema: Schema, owner?: string): SchemaError {
   const names = schema.fields.map((f) => f.name)

@@ -70,6 +70,12 @@ export function computedType({ type }: Field<FixedSizeList>): DataType {
   return typeName(valueType) === 'Float64' ? valueType : new Float32()
 }
 
+/** The field of a tensor column with `shape`, which has as many values; what else is known of the column stays. */
+export function reshaped(field: Field, shape: readonly number[]): Field {
+  const { metadata } = fixedShapeTensor(field.name, shape)
+  return field.clone({ metadata: new Map([...field.metadata, ...metadata]) })
+}
+
 /** A column of tensors over `values`, row after row: `values.length / size` rows. No row is null. */
 export function tensorColumn(name: string, shape: readonly number[], values: Float32Array): Column {
   const field = fixedShapeTensor(name, shape)

@@ -41,6 +41,12 @@ export interface FlowInfo {
   readonly holds?: string
   /** Heavy columns that it reads, or, of a sink, writes. */
   readonly reads?: readonly string[]
+  /**
+   * The heavy columns that it wants of its inputs besides, from those that are wanted of it.
+   *
+   * @default the same
+   */
+  readonly wants?: (columns: ReadonlySet<string>) => ReadonlySet<string>
   /** Called in place of a reading that will not come: see `release` in `slot.ts`. By default its inputs are told. */
   readonly release?: (context: Context) => void
   /** Delivery, of a sink. */

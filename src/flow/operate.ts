@@ -49,6 +49,8 @@ export interface OperateSpec<T, R> {
   readonly schema?: (input: Schema) => Schema | Promise<Schema>
   /** Heavy columns that it reads. */
   readonly reads?: readonly string[]
+  /** See {@link FlowInfo}; for an operator that renames or leaves out columns. */
+  readonly wants?: FlowInfo['wants']
   /**
    * Values in work at a time; also the bound on values held.
    *
@@ -69,6 +71,8 @@ export interface OperateSpec<T, R> {
   readonly sourceRows?: (made: RecordBatch) => number
   /** See {@link FlowInfo}. */
   readonly memoryBytes?: FlowInfo['memoryBytes']
+  /** See {@link FlowInfo}. */
+  readonly holds?: FlowInfo['holds']
   /** See {@link FlowInfo}. */
   readonly learns?: boolean
   /** See {@link FlowInfo}. */
@@ -96,7 +100,7 @@ export function operate<T, R>(
     typeof given === 'function' ? { name: given.name || 'operate', start: given } : given
   nonEmptyString('name', spec.name)
   positiveInteger('concurrency', spec.concurrency ?? 1)
-  const { name, schema, sourceRows, memoryBytes, learns, saves, settings } = spec
+  const { name, schema, wants, sourceRows, memoryBytes, holds, learns, saves, settings } = spec
 
   return (source) => {
     const input = flowOf(source)
@@ -109,7 +113,9 @@ export function operate<T, R>(
         reads: spec.reads ?? [],
         ...(schema && { schema: ([first]) => schema(first as Schema) }),
         ...(sourceRows && { expands: true }),
+        ...(wants && { wants }),
         ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(holds !== undefined && { holds }),
         ...(learns !== undefined && { learns }),
         saves,
         ...(settings && { settings }),
@@ -119,10 +125,15 @@ export function operate<T, R>(
   }
 }
 
-/** The context for upstream: the heavy columns in `reads` are wanted too. */
-export function wanting(context: Context, reads: readonly string[]): Context {
-  if (!context.columns || reads.length === 0) return context
-  return { ...context, columns: new Set([...context.columns, ...reads]) }
+/** The context for upstream: the heavy columns in `reads` are wanted too, the others as `wants` says. */
+export function wanting(
+  context: Context,
+  reads: readonly string[],
+  wants?: FlowInfo['wants'],
+): Context {
+  const { columns } = context
+  if (!columns || (reads.length === 0 && !wants)) return context
+  return { ...context, columns: new Set([...(wants?.(columns) ?? columns), ...reads]) }
 }
 
 async function* running<T, R>(
@@ -135,11 +146,11 @@ async function* running<T, R>(
     release([input], context)
     return
   }
-  const { start, reads = [], concurrency = 1, ordered = true, sourceRows = allRows } = spec
+  const { start, reads = [], wants, concurrency = 1, ordered = true, sourceRows = allRows } = spec
   const { counts } = slot
   const making = { slot, columns: context.columns, sourceRows }
   const child = new ChildSignal(context.signal)
-  const upstream = { ...wanting(context, reads), signal: child.signal }
+  const upstream = { ...wanting(context, reads, wants), signal: child.signal }
   const place = { key: slot.key, memoryBytes: memoryOf(flow, context) }
   const step = start({ ...context, signal: child.signal }, place)
   const work: Work<T, R> = {

@@ -81,9 +81,11 @@ export function heavyWanted(
 ): ReadonlyMap<Flow<unknown>, ReadonlySet<string>> {
   const parts = partsOf(flows)
   const wanted = new Map(parts.map((part) => [part, new Set<string>()]))
-  for (const part of [...parts].reverse())
-    for (const input of part.info.inputs ?? [])
-      for (const name of [...(wanted.get(part) ?? []), ...(part.info.reads ?? [])])
-        wanted.get(input)?.add(name)
+  for (const part of [...parts].reverse()) {
+    const { inputs = [], reads = [], wants } = part.info
+    const behind = wanted.get(part) ?? new Set()
+    for (const input of inputs)
+      for (const name of [...(wants?.(behind) ?? behind), ...reads]) wanted.get(input)?.add(name)
+  }
   return wanted
 }

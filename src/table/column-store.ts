@@ -13,6 +13,7 @@ import { drained } from './drained.ts'
 import { inStage } from './stage-error.ts'
 import { StoredTable, type StoredTableState } from './stored-table.ts'
 import { noting, TableFlow } from './table-flow.ts'
+import { TableFolder } from './table-folder.ts'
 
 export { StoredTable } from './stored-table.ts'
 export { TableFlow } from './table-flow.ts'
@@ -109,7 +110,10 @@ async function* makeTable(
   if (slot.over) {
     release([input], context)
     const state = slot.state as StoredTableState
-    return inStage(name, () => StoredTable.reopen(state, { run: context.run as Run, signal }))
+    return inStage(name, async () => {
+      const folder = await TableFolder.reopen(context.run as Run, state.folder)
+      return StoredTable.reopen(state, { folder, signal })
+    })
   }
   let passed: Barrier | undefined
   const upstream = wanting(context, reads)

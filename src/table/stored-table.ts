@@ -3,10 +3,9 @@ import { batchOfData } from '../batch/batch.ts'
 import { decodeSchema, encodeSchema } from '../batch/ipc.ts'
 import { missingColumn, schemaWith } from '../batch/schema.ts'
 import type { Slot } from '../flow/slot.ts'
-import type { Run } from '../run/run-state.ts'
 import { blockRows, ColumnFile, type WholeFileState } from './column-file.ts'
 import type { ColumnReader } from './column-reader.ts'
-import { TableFolder } from './table-folder.ts'
+import type { TableFolder } from './table-folder.ts'
 import { type TableStage, TableWriter } from './table-writer.ts'
 
 /** What it takes to find a whole table again. */
@@ -168,13 +167,12 @@ export class StoredTable {
     }
   }
 
-  /** The table that was saved. */
+  /** The table that was saved, in its folder. */
   static async reopen(
-    { folder: name, schema: encoded, numRows, files: saved }: StoredTableState,
-    { run, signal }: { readonly run: Run; readonly signal: AbortSignal },
+    { schema: encoded, numRows, files: saved }: StoredTableState,
+    { folder, signal }: { readonly folder: TableFolder; readonly signal: AbortSignal },
   ): Promise<StoredTable> {
     const schema = decodeSchema(encoded)
-    const folder = await TableFolder.reopen(run, name)
     const files = new Map<string, ColumnFile>()
     for (const field of schema.fields) {
       const state = saved.get(field.name)

@@ -40,6 +40,11 @@ export class TableFolder {
     return new TableFolder(join(await run.folder(), name), true, run.disk)
   }
 
+  /** The folder at `path`, which outlives the run. */
+  static at(path: string, disk: Disk): TableFolder {
+    return new TableFolder(path, true, disk)
+  }
+
   /** Where a file is. */
   readonly pathOf = (name: string): string => join(this.#path, name)
 

@@ -1,6 +1,5 @@
-import { Field, FixedSizeList, Float32, makeData, makeVector } from 'apache-arrow'
+import { Float32, makeData, makeVector } from 'apache-arrow'
 import { describe, expect, it } from 'vitest'
-import { flatten } from '../../operators/flatten.ts'
 import { pool } from '../../operators/pool.ts'
 import { batchOf, textColumn } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
@@ -92,31 +91,5 @@ describe('pool', () => {
       'Expected column `embedding` of pool to be a tensor with axis 3, got shape [2, 2, 3]',
     )
     await expect(result(pool({ axes: [0], column: 'id' }))).rejects.toThrow(SchemaError)
-  })
-})
-
-describe('flatten', () => {
-  it('makes vectors over the same values', async () => {
-    const out = await result(flatten())
-    expect(out.shape).toEqual([12])
-    expect(out.field.metadata.get('ARROW:extension:metadata')).toBe('{"shape":[12]}')
-    expect(tensorValues(out.vector).buffer).toBe(tensorValues(batch.getChildAt(1) as never).buffer)
-  })
-
-  it('takes a plain list of fixed size, and refuses other columns', async () => {
-    const type = new FixedSizeList(2, new Field('item', new Float32(), false))
-    const child = makeData({
-      type: new Float32(),
-      length: 2,
-      nullCount: 0,
-      data: Float32Array.of(1, 2),
-    })
-    const vector = makeVector(makeData({ type, length: 1, nullCount: 0, child }))
-    const plain = batchOf([
-      textColumn('id', ['a']),
-      { field: new Field('embedding', type, true), vector },
-    ])
-    expect((await result(flatten(), plain)).shape).toEqual([2])
-    await expect(result(flatten({ column: 'id' }))).rejects.toThrow(SchemaError)
   })
 })
