@@ -1,19 +1,30 @@
 import { type Field, type RecordBatch, Schema, vectorFromArray } from 'apache-arrow'
-import { batchOf, column } from '../batch/batch.ts'
-import type { StoredTable } from '../table/column-store.ts'
-import { measureStars, type PairSource, samplePairScale, searchPairs } from './duplicate-search.ts'
-import { presence } from './embedding-rows.ts'
-import { DataError } from '../errors.ts'
+import { batchOf } from '../batch/batch.ts'
+import { type Metric, rounding } from '../kernels/distance.ts'
 import { noHamming } from '../kernels/near-pairs.ts'
-import { DuplicateEvidence, evidenceAt, leastEvidence } from '../models/duplicate-evidence.ts'
-import { nearGroups, PairGraph } from '../models/duplicate-groups.ts'
+import { CompleteLinkage } from '../models/complete-linkage.ts'
+import { DuplicateEvidence } from '../models/duplicate-evidence.ts'
+import {
+  type Linkage,
+  nearGroups,
+  PairGraph,
+  type Star,
+  type StarDistances,
+} from '../models/duplicate-groups.ts'
+import { distanceRule, evidenceRule, type NearRule } from '../models/near-rule.ts'
+import type { StoredTable } from '../table/column-store.ts'
+import { columnFactors } from './column-factors.ts'
+import { bestOf, compareRank, type Facts, readFacts } from './duplicate-facts.ts'
+import type { PairSource } from './duplicate-rows.ts'
+import { measureStars, samplePairScale, searchPairs } from './duplicate-search.ts'
+import { groupSpread } from './group-spread.ts'
+import { neighborDistances } from './neighbor-distances.ts'
+import { type SearchRule, thresholdOf } from './search-rule.ts'
 
-/** A member that hangs on others stays if so few unrelated pairs are as near to the kept one. */
-const memberShare = 1e-3
 /** Rows of a batch of the answer. */
 const batchRows = 4096
 
-/** Where to look, and how sure to be. */
+/** Where to look, and what for. */
 export interface DuplicateSearch {
   /** Column of embeddings. */
   readonly embedding: string | undefined
@@ -21,23 +32,20 @@ export interface DuplicateSearch {
   readonly phash: string | undefined
   /** Column of content hashes. */
   readonly contentHash: string | undefined
-  /** False pairs allowed per 1,000 items. */
-  readonly falsePairs: number
+  /** What makes a pair near. */
+  readonly rule: SearchRule
+  /** How far apart embeddings are; `scaled`: Euclidean, with every column brought to length 1. */
+  readonly metric: Metric | 'scaled'
+  /** How pairs make groups. */
+  readonly linkage: 'star' | 'single' | 'complete'
+  /** Whether only rows of different sets, or only those of one set, make pairs. */
+  readonly sets: { readonly column: string; readonly pairs: 'across' | 'within' } | undefined
+  /** Whether to say how each group lies. */
+  readonly spread: boolean
   /** Bytes of embeddings that are held at a time; twice, the second time in the kernel's thread. */
   readonly blockBytes: number
   /** The fields of the answer, in the order in which they are made. */
   readonly added: readonly Field[]
-}
-
-/** What is known of each row besides its embedding. */
-interface Facts {
-  readonly ids: readonly string[]
-  /** Number of the first row of the same content; its own if there is none. */
-  readonly original: Int32Array
-  readonly pixels: Float64Array
-  readonly bytes: Float64Array
-  readonly hashes: Uint32Array
-  readonly hasHash: Uint8Array
 }
 
 /** A near group: the kept row and its copies have no ties, the others hang on it by theirs. */
@@ -45,141 +53,184 @@ type Group = readonly {
   readonly row: number
   readonly ties:
     | undefined
-    | { readonly by: 'embedding' | 'phash'; readonly distance: number; readonly hamming: number }
+    | {
+        readonly by: 'hash' | 'embedding' | 'phash'
+        readonly distance: number
+        readonly hamming: number
+      }
 }[]
+
+/** What is asked, and what is known of the rows. */
+interface Looked {
+  readonly search: DuplicateSearch
+  readonly source: PairSource
+  readonly facts: Facts
+  /** Per row: a number that is equal for rows that are to be exact copies of one another. */
+  readonly copyOf: Int32Array
+}
 
 /** Finds the groups of a table; yields the columns that say so. */
 export async function* findDuplicates(
   table: StoredTable,
   search: DuplicateSearch,
 ): AsyncGenerator<RecordBatch> {
-  const facts = await readFacts(table, search)
-  const copies = copiesOf(facts)
-  const near = await findNear(table, search, facts)
-  const answers = new Map(search.added.map((f) => [f.name, new Array<unknown>(table.numRows)]))
-  answerExact(answers, copies, facts)
-  answerNear(answers, withCopies(near, copies), facts)
-  const schema = new Schema([...search.added])
-  for (let from = 0; from < table.numRows; from += batchRows) {
-    const columns = search.added.map((field) => {
-      const values = answers.get(field.name)?.slice(from, from + batchRows) ?? []
-      return {
-        field,
-        vector: vectorFromArray(
-          [...values].map((v) => v ?? null),
-          field.type,
-        ),
-      }
-    })
-    yield batchOf(columns, schema)
-  }
+  const { added, sets } = search
+  const facts = await readFacts(table, { ...search, set: sets?.column })
+  const source = await sourceOf(table, search, facts)
+  const copyOf = sets?.pairs === 'across' ? facts.contents : facts.originals
+  const looked = { search, source, facts, copyOf }
+  const exact = exactGroups(looked)
+  const near = withCopies(await findNear(looked, exact), exact, looked)
+  const answers: Answers = new Map(added.map((f) => [f.name, new Array<unknown>(table.numRows)]))
+  answerExact(answers, exact, facts)
+  answerNear(answers, near, facts)
+  if (search.spread) await answerSpread(answers, near, source)
+  yield* batchesOf(answers, added, table.numRows)
 }
 
-async function readFacts(
+async function sourceOf(
   table: StoredTable,
-  { phash, contentHash }: DuplicateSearch,
-): Promise<Facts> {
-  const { numRows } = table
-  const facts = {
-    ids: [] as string[],
-    original: Int32Array.from({ length: numRows }, (_, row) => row),
-    pixels: new Float64Array(numRows),
-    bytes: new Float64Array(numRows),
-    hashes: new Uint32Array(2 * numRows),
-    hasHash: new Uint8Array(numRows),
-  }
-  const there = new Set(table.schema.fields.map((f) => f.name))
-  const sizes = ['width', 'height', 'bytes'].filter((name) => there.has(name))
-  const names = ['id', phash, contentHash, ...sizes].filter((n) => n !== undefined)
-  const firstOf = new Map<string, number>()
-  let offset = 0
-  for await (const batch of table.read(names)) {
-    for (let i = 0; i < batch.numRows; i++) {
-      const row = offset + i
-      facts.ids.push(String(column(batch, 'id').get(i)))
-      facts.pixels[row] = numberIn(batch, 'width', i) * numberIn(batch, 'height', i)
-      facts.bytes[row] = numberIn(batch, 'bytes', i)
-      const content = contentHash && (column(batch, contentHash).get(i) as string | null)
-      if (content) facts.original[row] = firstOf.get(content) ?? row
-      if (content && !firstOf.has(content)) firstOf.set(content, row)
-    }
-    if (phash !== undefined) readHashes(batch, { phash, offset, facts })
-    offset += batch.numRows
-  }
-  return facts
+  { embedding, metric, blockBytes }: DuplicateSearch,
+  { originals, hashes, hasHash }: Facts,
+): Promise<PairSource> {
+  const takesPart = Uint8Array.from(originals, (first, row) => (first === row ? 1 : 0))
+  const rows = { table, embedding, hashes, hasHash, takesPart, blockBytes }
+  if (metric !== 'scaled') return { ...rows, metric }
+  if (embedding === undefined) return { ...rows, metric: 'euclidean' }
+  return { ...rows, metric: 'euclidean', factors: await columnFactors(table, embedding) }
 }
 
-function readHashes(
-  batch: RecordBatch,
-  { phash, offset, facts }: { phash: string; offset: number; facts: Facts },
-): void {
-  const vector = column(batch, phash)
-  for (const [i, there] of presence(vector).entries()) {
-    if (there === 0) continue
-    const hash = vector.get(i) as Uint8Array
-    if (hash.length !== 8)
-      throw new DataError(
-        `Expected hashes of 8 bytes in column \`${phash}\`, got ${String(hash.length)} at row ${String(offset + i)}`,
-        { url: phash },
-      )
-    const words = new DataView(hash.buffer, hash.byteOffset, 8)
-    facts.hashes[2 * (offset + i)] = words.getUint32(0)
-    facts.hashes[2 * (offset + i) + 1] = words.getUint32(4)
-    facts.hasHash[offset + i] = 1
-  }
+/** The rows of each content that is there more than once: ascending, by their first. */
+function exactGroups({ search, facts, copyOf }: Looked): number[][] {
+  const groups = rowsBy(copyOf)
+  if (search.sets?.pairs !== 'across') return groups
+  return groups.filter((rows) => new Set(rows.map((row) => facts.sets[row])).size > 1)
 }
 
-/** The rows of each content that is there more than once, by its first row, ascending. */
-function copiesOf({ original }: Facts): Map<number, number[]> {
-  const copies = new Map<number, number[]>()
-  for (const [row, first] of original.entries()) {
+/** The rows of each number that is there more than once; a number is that of the first of its rows. */
+function rowsBy(firsts: Int32Array): number[][] {
+  const groups = new Map<number, number[]>()
+  for (const [row, first] of firsts.entries()) {
     if (first === row) continue
-    const rows = copies.get(first)
+    const rows = groups.get(first)
     if (rows) rows.push(row)
-    else copies.set(first, [first, row])
+    else groups.set(first, [first, row])
   }
-  return new Map([...copies].sort(([a], [b]) => a - b))
+  return [...groups.values()].sort(([a = 0], [b = 0]) => a - b)
 }
 
-async function findNear(
-  table: StoredTable,
-  { embedding, phash, falsePairs, blockBytes }: DuplicateSearch,
-  facts: Facts,
-): Promise<Group[]> {
-  if (embedding === undefined && phash === undefined) return []
-  const takesPart = Uint8Array.from(facts.original, (first, row) => (first === row ? 1 : 0))
-  const { hashes, hasHash } = facts
-  const source: PairSource = { table, embedding, hashes, hasHash, takesPart, blockBytes }
-  const evidence = new DuplicateEvidence(await samplePairScale(source))
-  const numItems = takesPart.reduce((sum, there) => sum + there, 0)
-  const graph = new PairGraph(table.numRows)
-  const limits = evidence.limits(leastEvidence(numItems, falsePairs))
-  for await (const { first, second } of searchPairs(source, limits))
-    for (const [i, row] of first.entries()) graph.add(row, second[i] ?? 0)
-  const enough = evidenceAt(memberShare)
+async function findNear(looked: Looked, exact: readonly (readonly number[])[]): Promise<Group[]> {
+  const { source, facts, search } = looked
+  const { numRows } = source.table
+  if (search.embedding === undefined && search.phash === undefined) return []
+  const rule = await nearRule(looked)
+  const across = search.sets?.pairs === 'across' ? facts.sets : undefined
+  const star = search.linkage === 'star' ? new PairGraph(numRows) : undefined
+  const linkage =
+    star ??
+    (search.linkage === 'single' ? new PairGraph(numRows) : new CompleteLinkage(numRows, across))
+  if (across) addCopies(linkage, exact, facts)
+  await addPairs(linkage, rule, looked)
   const groups = await nearGroups({
-    graph,
+    components: linkage.components(),
     compare: (a, b) => compareRank(facts, a, b),
-    measure: (stars) => measureStars(source, stars),
-    holds: (distance, hamming) => evidence.of(distance, hamming) >= enough,
+    measure: (stars) => measured(stars, looked),
+    ...(star && {
+      star: {
+        holds: ({ row, distance, hamming }, kept) =>
+          rule.holds(distance, hamming) && (!across || across[row] !== across[kept]),
+        componentsWithin: (sets) => star.componentsWithin(sets),
+      },
+    }),
   })
   return groups.map(({ kept, members }) => [
     { row: kept, ties: undefined },
     ...members.map(({ row, distance, hamming }) => {
-      const hashSays = evidence.ofHamming(hamming) > evidence.ofDistance(distance)
-      return { row, ties: { by: hashSays ? 'phash' : 'embedding', distance, hamming } as const }
+      const copy = facts.contents[row] === facts.contents[kept]
+      const by = copy ? ('hash' as const) : rule.by(distance, hamming)
+      return { row, ties: { by, distance, hamming } }
     }),
   ])
 }
 
-/** Most pixels first, then most bytes, then the lowest id, then the first row. */
-function compareRank({ pixels, bytes, ids }: Facts, a: number, b: number): number {
-  const byPixels = (pixels[b] ?? 0) - (pixels[a] ?? 0)
-  if (byPixels !== 0) return byPixels
-  const byBytes = (bytes[b] ?? 0) - (bytes[a] ?? 0)
-  if (byBytes !== 0) return byBytes
-  const [x = '', y = ''] = [ids[a], ids[b]]
-  return x === y ? a - b : x < y ? -1 : 1
+async function nearRule({ source, search: { rule } }: Looked): Promise<NearRule> {
+  if (rule.type === 'evidence') {
+    const evidence = new DuplicateEvidence(await samplePairScale(source))
+    const numItems = source.takesPart.reduce((sum, there) => sum + there, 0)
+    return evidenceRule(evidence, { numItems, falsePairs: rule.falsePairs })
+  }
+  const threshold =
+    rule.type === 'distance'
+      ? rule.distance
+      : thresholdOf(rule, await neighborDistances(source, rule.k))
+  return distanceRule(Math.max(threshold, rounding(source.metric)))
+}
+
+/** Copies in different sets take part each, but may have nothing that shows them near. */
+function addCopies(
+  linkage: Linkage,
+  exact: readonly (readonly number[])[],
+  { originals }: Facts,
+): void {
+  for (const rows of exact) {
+    const ones = rows.filter((row) => originals[row] === row)
+    for (const [i, a] of ones.entries())
+      for (const b of ones.slice(i + 1)) linkage.add(a, b, -Infinity)
+  }
+}
+
+async function addPairs(
+  linkage: Linkage,
+  { limits, unlikeness }: NearRule,
+  { source, search, facts: { sets } }: Looked,
+): Promise<void> {
+  const within = search.sets?.pairs === 'within'
+  const across = search.sets?.pairs === 'across' && search.linkage !== 'complete'
+  for await (const { first, second, distances, hamming } of searchPairs(source, limits))
+    for (const [i, a] of first.entries()) {
+      const b = second[i] ?? 0
+      const same = sets[a] === sets[b]
+      if ((within && !same) || (across && same)) continue
+      linkage.add(a, b, unlikeness(distances[i] ?? Number.NaN, hamming[i] ?? noHamming))
+    }
+}
+
+/** Measures stars; a copy of the kept row is not away from it, whatever is missing. */
+async function measured(
+  stars: readonly Star[],
+  { source, facts: { contents } }: Looked,
+): Promise<readonly StarDistances[]> {
+  const found = await measureStars(source, stars)
+  for (const [i, { kept, others }] of stars.entries())
+    for (const [at, row] of others.entries()) {
+      const { distances, hamming } = found[i] ?? {}
+      if (!distances || !hamming || contents[row] !== contents[kept]) continue
+      distances[at] = hamming[at] = 0
+    }
+  return found
+}
+
+/** Adds to each near group the copies of its members, and the contents that have copies and nothing else near. */
+function withCopies(
+  near: readonly Group[],
+  exact: readonly (readonly number[])[],
+  { facts, copyOf }: Looked,
+): Group[] {
+  const copies = new Map(rowsBy(facts.originals).map((rows) => [rows[0], rows]))
+  const placed = new Set<number | undefined>()
+  const groups = near.map((group) =>
+    group.flatMap(({ row, ties }) => {
+      placed.add(copyOf[row])
+      return (copies.get(row) ?? [row]).map((copy) => ({ row: copy, ties }))
+    }),
+  )
+  for (const rows of exact)
+    if (!placed.has(rows[0])) groups.push(rows.map((row) => ({ row, ties: undefined })))
+  return groups.sort((a, b) => firstRow(a) - firstRow(b))
+}
+
+function firstRow(group: Group): number {
+  return group.reduce((least, { row }) => Math.min(least, row), Infinity)
 }
 
 type Answers = ReadonlyMap<string, unknown[]>
@@ -189,38 +240,14 @@ function answer(answers: Answers, name: string, row: number, value: unknown): vo
   if (values) values[row] = value
 }
 
-function answerExact(
-  answers: Answers,
-  copies: ReadonlyMap<number, readonly number[]>,
-  facts: Facts,
-): void {
-  for (const [group, rows] of [...copies.values()].entries()) {
+function answerExact(answers: Answers, exact: readonly (readonly number[])[], facts: Facts): void {
+  for (const [group, rows] of exact.entries()) {
     const kept = bestOf(rows, facts)
     for (const row of rows) {
       answer(answers, 'exact_group', row, group)
       answer(answers, 'exact_keep', row, row === kept)
     }
   }
-}
-
-/** Adds to each near group the copies of its members, and the contents that have copies and nothing else near. */
-function withCopies(
-  near: readonly Group[],
-  copies: ReadonlyMap<number, readonly number[]>,
-): Group[] {
-  const alone = new Map(copies)
-  const groups = near.map((group) =>
-    group.flatMap(({ row, ties }) => {
-      alone.delete(row)
-      return (copies.get(row) ?? [row]).map((copy) => ({ row: copy, ties }))
-    }),
-  )
-  for (const rows of alone.values()) groups.push(rows.map((row) => ({ row, ties: undefined })))
-  return groups.sort((a, b) => firstRow(a) - firstRow(b))
-}
-
-function firstRow(group: Group): number {
-  return group.reduce((least, { row }) => Math.min(least, row), Infinity)
 }
 
 /** A member without ties is the kept one or its copy. */
@@ -240,11 +267,36 @@ function answerNear(answers: Answers, groups: readonly Group[], facts: Facts): v
   }
 }
 
-function bestOf(rows: readonly number[], facts: Facts): number {
-  return rows.reduce((best, row) => (compareRank(facts, row, best) < 0 ? row : best))
+async function answerSpread(
+  answers: Answers,
+  groups: readonly Group[],
+  source: PairSource,
+): Promise<void> {
+  const rows = groups.map((group) => group.map((member) => member.row))
+  for await (const { row, distance, x, y } of groupSpread(source, rows)) {
+    answer(answers, 'centroid_distance', row, distance)
+    answer(answers, 'group_x', row, x)
+    answer(answers, 'group_y', row, y)
+  }
 }
 
-function numberIn(batch: RecordBatch, name: string, row: number): number {
-  const value: unknown = batch.getChild(name)?.get(row)
-  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0
+function* batchesOf(
+  answers: Answers,
+  added: readonly Field[],
+  numRows: number,
+): Generator<RecordBatch> {
+  const schema = new Schema([...added])
+  for (let from = 0; from < numRows; from += batchRows) {
+    const columns = added.map((field) => {
+      const values = answers.get(field.name)?.slice(from, from + batchRows) ?? []
+      return {
+        field,
+        vector: vectorFromArray(
+          [...values].map((v) => v ?? null),
+          field.type,
+        ),
+      }
+    })
+    yield batchOf(columns, schema)
+  }
 }
