@@ -10,7 +10,9 @@
  */
 export function slopeThreshold(distances: Float64Array, sensitivity: number): number {
   const n = distances.length
-  const at = (place: number): number => distances[place] ?? 0
+  function at(place: number): number {
+    return distances[place] ?? 0
+  }
   const stride = Math.floor(n / 1000) + 1
   const window = Math.floor(n / sensitivity)
   let probe = Math.floor(n / 2)

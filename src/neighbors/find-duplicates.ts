@@ -1,11 +1,11 @@
-import { type Field, type RecordBatch, Schema, vectorFromArray } from 'apache-arrow'
-import { batchOf } from '../batch/batch.ts'
+import type { Field, RecordBatch } from 'apache-arrow'
 import { type Metric, rounding } from '../kernels/distance.ts'
 import { noHamming } from '../kernels/near-pairs.ts'
 import { CompleteLinkage } from '../models/complete-linkage.ts'
 import { DuplicateEvidence } from '../models/duplicate-evidence.ts'
 import {
   type Linkage,
+  type NearMember,
   nearGroups,
   PairGraph,
   type Star,
@@ -14,15 +14,13 @@ import {
 import { distanceRule, evidenceRule, type NearRule } from '../models/near-rule.ts'
 import type { StoredTable } from '../table/column-store.ts'
 import { columnFactors } from './column-factors.ts'
-import { bestOf, compareRank, type Facts, readFacts } from './duplicate-facts.ts'
+import { DuplicateColumns, type NearRows } from './duplicate-columns.ts'
+import { compareRank, type Facts, readFacts } from './duplicate-facts.ts'
 import type { PairSource } from './duplicate-rows.ts'
 import { measureStars, samplePairScale, searchPairs } from './duplicate-search.ts'
 import { groupSpread } from './group-spread.ts'
 import { neighborDistances } from './neighbor-distances.ts'
 import { type SearchRule, thresholdOf } from './search-rule.ts'
-
-/** Rows of a batch of the answer. */
-const batchRows = 4096
 
 /** Where to look, and what for. */
 export interface DuplicateSearch {
@@ -48,23 +46,13 @@ export interface DuplicateSearch {
   readonly added: readonly Field[]
 }
 
-/** A near group: the kept row and its copies have no ties, the others hang on it by theirs. */
-type Group = readonly {
-  readonly row: number
-  readonly ties:
-    | undefined
-    | {
-        readonly by: 'hash' | 'embedding' | 'phash'
-        readonly distance: number
-        readonly hamming: number
-      }
-}[]
-
 /** What is asked, and what is known of the rows. */
 interface Looked {
   readonly search: DuplicateSearch
   readonly source: PairSource
   readonly facts: Facts
+  /** The sets that rows are of, if only rows of different ones make pairs. */
+  readonly across: Int32Array | undefined
   /** Per row: a number that is equal for rows that are to be exact copies of one another. */
   readonly copyOf: Int32Array
 }
@@ -74,18 +62,20 @@ export async function* findDuplicates(
   table: StoredTable,
   search: DuplicateSearch,
 ): AsyncGenerator<RecordBatch> {
-  const { added, sets } = search
+  const { sets } = search
   const facts = await readFacts(table, { ...search, set: sets?.column })
   const source = await sourceOf(table, search, facts)
-  const copyOf = sets?.pairs === 'across' ? facts.contents : facts.originals
-  const looked = { search, source, facts, copyOf }
+  const across = sets?.pairs === 'across' ? facts.sets : undefined
+  const copyOf = across ? facts.contents : facts.originals
+  const looked = { search, source, facts, across, copyOf }
   const exact = exactGroups(looked)
   const near = withCopies(await findNear(looked, exact), exact, looked)
-  const answers: Answers = new Map(added.map((f) => [f.name, new Array<unknown>(table.numRows)]))
-  answerExact(answers, exact, facts)
-  answerNear(answers, near, facts)
-  if (search.spread) await answerSpread(answers, near, source)
-  yield* batchesOf(answers, added, table.numRows)
+  const answer = new DuplicateColumns(search.added, table.numRows)
+  answer.setExact(exact, facts)
+  answer.setNear(near, facts)
+  const members = near.map((group) => group.map(({ row }) => row))
+  if (search.spread) for await (const place of groupSpread(source, members)) answer.setSpread(place)
+  yield* answer.batches()
 }
 
 async function sourceOf(
@@ -101,10 +91,11 @@ async function sourceOf(
 }
 
 /** The rows of each content that is there more than once: ascending, by their first. */
-function exactGroups({ search, facts, copyOf }: Looked): number[][] {
+function exactGroups({ across, copyOf }: Looked): number[][] {
   const groups = rowsBy(copyOf)
-  if (search.sets?.pairs !== 'across') return groups
-  return groups.filter((rows) => new Set(rows.map((row) => facts.sets[row])).size > 1)
+  return across
+    ? groups.filter((rows) => rows.some((row) => across[row] !== across[rows[0] ?? 0]))
+    : groups
 }
 
 /** The rows of each number that is there more than once; a number is that of the first of its rows. */
@@ -119,29 +110,28 @@ function rowsBy(firsts: Int32Array): number[][] {
   return [...groups.values()].sort(([a = 0], [b = 0]) => a - b)
 }
 
-async function findNear(looked: Looked, exact: readonly (readonly number[])[]): Promise<Group[]> {
-  const { source, facts, search } = looked
+async function findNear(
+  looked: Looked,
+  exact: readonly (readonly number[])[],
+): Promise<NearRows[]> {
+  const { source, facts, search, across } = looked
   const { numRows } = source.table
   if (search.embedding === undefined && search.phash === undefined) return []
   const rule = await nearRule(looked)
-  const across = search.sets?.pairs === 'across' ? facts.sets : undefined
-  const star = search.linkage === 'star' ? new PairGraph(numRows) : undefined
-  const linkage =
-    star ??
-    (search.linkage === 'single' ? new PairGraph(numRows) : new CompleteLinkage(numRows, across))
+  const graph = new PairGraph(numRows)
+  const linkage = search.linkage === 'complete' ? new CompleteLinkage(numRows, across) : graph
   if (across) addCopies(linkage, exact, facts)
   await addPairs(linkage, rule, looked)
+  const star = {
+    holds: ({ row, distance, hamming }: NearMember, kept: number) =>
+      rule.holds(distance, hamming) && (!across || across[row] !== across[kept]),
+    componentsWithin: graph.componentsWithin.bind(graph),
+  }
   const groups = await nearGroups({
     components: linkage.components(),
     compare: (a, b) => compareRank(facts, a, b),
     measure: (stars) => measured(stars, looked),
-    ...(star && {
-      star: {
-        holds: ({ row, distance, hamming }, kept) =>
-          rule.holds(distance, hamming) && (!across || across[row] !== across[kept]),
-        componentsWithin: (sets) => star.componentsWithin(sets),
-      },
-    }),
+    ...(search.linkage === 'star' && { star }),
   })
   return groups.map(({ kept, members }) => [
     { row: kept, ties: undefined },
@@ -182,15 +172,15 @@ function addCopies(
 async function addPairs(
   linkage: Linkage,
   { limits, unlikeness }: NearRule,
-  { source, search, facts: { sets } }: Looked,
+  { source, search, facts: { sets }, across }: Looked,
 ): Promise<void> {
   const within = search.sets?.pairs === 'within'
-  const across = search.sets?.pairs === 'across' && search.linkage !== 'complete'
+  // Complete linkage has to know the pairs of one set too.
+  const between = across && search.linkage !== 'complete'
   for await (const { first, second, distances, hamming } of searchPairs(source, limits))
     for (const [i, a] of first.entries()) {
       const b = second[i] ?? 0
-      const same = sets[a] === sets[b]
-      if ((within && !same) || (across && same)) continue
+      if (sets[a] === sets[b] ? between : within) continue
       linkage.add(a, b, unlikeness(distances[i] ?? Number.NaN, hamming[i] ?? noHamming))
     }
 }
@@ -212,10 +202,10 @@ async function measured(
 
 /** Adds to each near group the copies of its members, and the contents that have copies and nothing else near. */
 function withCopies(
-  near: readonly Group[],
+  near: readonly NearRows[],
   exact: readonly (readonly number[])[],
   { facts, copyOf }: Looked,
-): Group[] {
+): NearRows[] {
   const copies = new Map(rowsBy(facts.originals).map((rows) => [rows[0], rows]))
   const placed = new Set<number | undefined>()
   const groups = near.map((group) =>
@@ -229,74 +219,6 @@ function withCopies(
   return groups.sort((a, b) => firstRow(a) - firstRow(b))
 }
 
-function firstRow(group: Group): number {
+function firstRow(group: NearRows): number {
   return group.reduce((least, { row }) => Math.min(least, row), Infinity)
-}
-
-type Answers = ReadonlyMap<string, unknown[]>
-
-function answer(answers: Answers, name: string, row: number, value: unknown): void {
-  const values = answers.get(name)
-  if (values) values[row] = value
-}
-
-function answerExact(answers: Answers, exact: readonly (readonly number[])[], facts: Facts): void {
-  for (const [group, rows] of exact.entries()) {
-    const kept = bestOf(rows, facts)
-    for (const row of rows) {
-      answer(answers, 'exact_group', row, group)
-      answer(answers, 'exact_keep', row, row === kept)
-    }
-  }
-}
-
-/** A member without ties is the kept one or its copy. */
-function answerNear(answers: Answers, groups: readonly Group[], facts: Facts): void {
-  for (const [number, group] of groups.entries()) {
-    const same = group.filter((member) => !member.ties).map((member) => member.row)
-    const kept = bestOf(same, facts)
-    for (const { row, ties } of group) {
-      answer(answers, 'near_group', row, number)
-      answer(answers, 'near_keep', row, row === kept)
-      if (row === kept) continue
-      const { by, distance, hamming } = ties ?? { by: 'hash', distance: 0, hamming: 0 }
-      answer(answers, 'near_by', row, by)
-      if (!Number.isNaN(distance)) answer(answers, 'embedding_distance', row, distance)
-      if (hamming !== noHamming) answer(answers, 'hash_distance', row, hamming)
-    }
-  }
-}
-
-async function answerSpread(
-  answers: Answers,
-  groups: readonly Group[],
-  source: PairSource,
-): Promise<void> {
-  const rows = groups.map((group) => group.map((member) => member.row))
-  for await (const { row, distance, x, y } of groupSpread(source, rows)) {
-    answer(answers, 'centroid_distance', row, distance)
-    answer(answers, 'group_x', row, x)
-    answer(answers, 'group_y', row, y)
-  }
-}
-
-function* batchesOf(
-  answers: Answers,
-  added: readonly Field[],
-  numRows: number,
-): Generator<RecordBatch> {
-  const schema = new Schema([...added])
-  for (let from = 0; from < numRows; from += batchRows) {
-    const columns = added.map((field) => {
-      const values = answers.get(field.name)?.slice(from, from + batchRows) ?? []
-      return {
-        field,
-        vector: vectorFromArray(
-          [...values].map((v) => v ?? null),
-          field.type,
-        ),
-      }
-    })
-    yield batchOf(columns, schema)
-  }
 }
