@@ -14,9 +14,11 @@ import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gmm } from '../operators/gmm.ts'
+import { groupChanges } from '../operators/group-changes.ts'
 import { infer } from '../operators/infer.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
+import { onlineDuplicates } from '../operators/online-duplicates.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
@@ -191,8 +193,28 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       () => (flow) =>
         flow.pipe(duplicates({ phash: false, contentHash: false }), duplicateGroups()),
     ),
+    'with spread': ofRows(
+      () => (flow) =>
+        flow.pipe(
+          duplicates({ rule: { distance: 0.2 }, contentHash: false, spread: true }),
+          duplicateGroups(),
+        ),
+    ),
   },
-  duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
+  duplicates: {
+    plain: ofRows(() => duplicates({ phash: false, contentHash: false })),
+    'by slope, single': ofRows(() =>
+      duplicates({ rule: { slope: 3 }, metric: 'scaled', linkage: 'single', contentHash: false }),
+    ),
+    'by a function, complete, across': ofRows(() =>
+      duplicates({
+        rule: (distances) => distances[distances.length >> 2] ?? 0,
+        linkage: 'complete',
+        across: 'label',
+        contentHash: false,
+      }),
+    ),
+  },
   flatten: { plain: ofRows(() => flatten()) },
   gmm: {
     fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
@@ -210,6 +232,9 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         flow.pipe(pca({ model: join(folder, 'pca') }), gmm({ model: join(folder, 'gmm') })),
     ),
   },
+  'group-changes': {
+    plain: ofRows(() => (flow) => flow.pipe(onlineDuplicates({ distance: 0.2 }), groupChanges())),
+  },
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
@@ -224,6 +249,9 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       neighbors({ mode: 'online', index: 'exact', windowRows: 8, save: join(out, 'model') }),
     ),
     frozen: ofRows(() => neighbors({ model: join(folder, 'neighbors') })),
+  },
+  'online-duplicates': {
+    plain: ofRows(() => onlineDuplicates({ distance: 1, metric: 'euclidean' })),
   },
   pca: {
     fit: ofRows((out) => pca({ components: 2, save: join(out, 'model') })),

@@ -13,6 +13,11 @@ export class UnionFind {
     this.#length = length
   }
 
+  /** How many numbers there are. */
+  get length(): number {
+    return this.#length
+  }
+
   /** Adds a number, alone, and returns it. */
   add(): number {
     const added = this.#length++
@@ -61,7 +66,7 @@ export class UnionFind {
   /** The sets that were saved. */
   static restore(parents: Int32Array): UnionFind {
     const sets = new UnionFind()
-    sets.#parents = parents
+    sets.#parents = parents.slice()
     sets.#length = parents.length
     return sets
   }
