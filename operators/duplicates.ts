@@ -1,7 +1,7 @@
 import { Bool, Field, Float64, Int32, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { operateTable } from '../src/table/column-store.ts'
-import { type DuplicateSearch, findDuplicates } from '../src/neighbors/find-duplicates.ts'
+import { type DuplicateSearch, findDuplicates, heldBy } from '../src/neighbors/find-duplicates.ts'
 import { searchRule } from '../src/neighbors/search-rule.ts'
 import { knownOptions, nonEmptyString, oneOf, trueOrFalse } from '../src/options.ts'
 import { type ColumnKind, requireField, schemaWith } from '../src/batch/schema.ts'
@@ -119,22 +119,20 @@ const spreadFields = [
  *   kept one), `embedding_distance` (1 − cos, or by `metric`) and `hash_distance` (bits), both to the kept one of
  *   the near group. All null for an item without duplicates.
  * - With `spread` also `centroid_distance`, `group_x`, `group_y` (Float64): how far the item is from the mean of its
- *   near group, and where it lies from there along the group's two main directions (PCA of up to 160 members). Euclidean; by cosine
- *   of embeddings brought to length 1.
+ *   near group, and where it lies along the group's two main directions; by cosine, of embeddings brought to length 1.
  * - Exact: equal content hashes. Exact copies are in one near group too.
  * - Near: by `rule` and `linkage`; groups of any size are found whole. By default embedding and perceptual hash speak
  *   together, and every member is like the kept one: no chains. A mirrored copy counts. A zero embedding (by cosine) and
  *   a null hash say nothing.
- * - `across`: of each near pair at least one row is in a group; with linkage `single` both. A star takes in only rows of
- *   other sets than the kept one's. Exact groups have rows of several sets.
+ * - `across`: of each near pair at least one row is in a group, with linkage `single` both. Exact groups span sets.
  * - Nulls: a row without embedding or hash takes part by the other.
  * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it. With `k` 20
  *   bytes per row and neighbour more; for linkage `complete` 100 per near pair, of which there may be 2,000,000.
  * - Time: all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
  *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes. Rules with `k` compare twice.
  *
- * @throws {OptionError} at the call, if an option is unknown or wrong; on the stream, if a function returns no distance, or
- *   linkage `complete` has too many pairs
+ * @throws {OptionError} at the call, if an option is unknown or wrong; on the stream, if a function returns no distance
+ *   or linkage `complete` has too many pairs
  * @throws {SchemaError} on the stream, if a column is missing or of another type
  * @throws {DataError} on the stream, if an embedding has a value that is not finite
  * @see duplicateGroups for the table of groups
@@ -198,15 +196,6 @@ function checkedSets({ across, within }: DuplicatesOptions): Search['sets'] {
   if (across !== undefined) return { column: nonEmptyString('across', across), pairs: 'across' }
   if (within !== undefined) return { column: nonEmptyString('within', within), pairs: 'within' }
   return undefined
-}
-
-/** What is held beside the rows that are compared. */
-function heldBy({ rule, linkage }: Search): string {
-  return [
-    'about 200 bytes per row',
-    ...('k' in rule ? [`${String(20 * rule.k)} more for its neighbours`] : []),
-    ...(linkage === 'complete' ? ['100 bytes per near pair, at most 2,000,000'] : []),
-  ].join('; ')
 }
 
 function columnOrNone(name: string, value: string | false): string | undefined {

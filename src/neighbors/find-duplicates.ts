@@ -46,6 +46,15 @@ export interface DuplicateSearch {
   readonly added: readonly Field[]
 }
 
+/** What is held beside the rows that are compared, for plans. */
+export function heldBy({ rule, linkage }: Pick<DuplicateSearch, 'rule' | 'linkage'>): string {
+  return [
+    'about 200 bytes per row',
+    ...('k' in rule ? [`${String(20 * rule.k)} more for its neighbours`] : []),
+    ...(linkage === 'complete' ? ['100 bytes per near pair, at most 2,000,000'] : []),
+  ].join('; ')
+}
+
 /** What is asked, and what is known of the rows. */
 interface Looked {
   readonly search: DuplicateSearch
@@ -86,16 +95,15 @@ async function sourceOf(
   const takesPart = Uint8Array.from(originals, (first, row) => (first === row ? 1 : 0))
   const rows = { table, embedding, hashes, hasHash, takesPart, blockBytes }
   if (metric !== 'scaled') return { ...rows, metric }
-  if (embedding === undefined) return { ...rows, metric: 'euclidean' }
-  return { ...rows, metric: 'euclidean', factors: await columnFactors(table, embedding) }
+  const factors = embedding === undefined ? undefined : await columnFactors(table, embedding)
+  return { ...rows, metric: 'euclidean', factors }
 }
 
 /** The rows of each content that is there more than once: ascending, by their first. */
 function exactGroups({ across, copyOf }: Looked): number[][] {
   const groups = rowsBy(copyOf)
-  return across
-    ? groups.filter((rows) => rows.some((row) => across[row] !== across[rows[0] ?? 0]))
-    : groups
+  if (!across) return groups
+  return groups.filter((rows) => rows.some((row) => across[row] !== across[rows[0] ?? 0]))
 }
 
 /** The rows of each number that is there more than once; a number is that of the first of its rows. */

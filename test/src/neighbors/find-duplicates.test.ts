@@ -337,6 +337,17 @@ describe('the spread of groups', () => {
       expect([x, y, std].map((value) => Math.abs(value ?? 1) < 1e-12)).toEqual([true, true, true])
   })
 
+  it('has one direction where embeddings have one number', async () => {
+    const places = [0, 1, 2, 3, 4, 5, 9].map((x) => [x])
+    const options = { rule: { distance: 4 }, metric: 'euclidean', spread: true } as const
+    const rows = await rowsOf(pointsAt(places), { ...options, linkage: 'single' })
+    const mean = 24 / 7
+    expect(rows.map(({ x }) => Math.abs(x ?? 0))).toEqual(
+      places.map(([x = 0]) => expect.closeTo(Math.abs(x - mean), 12) as number),
+    )
+    expect(rows.map(({ y }) => y)).toEqual(places.map(() => 0))
+  })
+
   it('says of large groups what it says of small ones', async () => {
     const places = noise(400, 3).map(([a = 0, b = 0, c = 0]) => [100 + 3 * a, b, c / 9])
     const options = {
