@@ -25,7 +25,7 @@ const reads = [
   'hash_distance',
 ]
 
-const schema = new Schema([
+const fields = [
   new Field('group', new Int32(), false),
   new Field('kind', new Utf8(), false),
   new Field('id', new Utf8(), false),
@@ -34,7 +34,11 @@ const schema = new Schema([
   new Field('embedding_distance', new Float64(), true),
   new Field('hash_distance', new Int32(), true),
   new Field('keep', new Bool(), false),
-])
+]
+/** Those behind `duplicates` with `spread`. */
+const spreadFields = ['centroid_distance', 'centroid_mean', 'centroid_std', 'x', 'y'].map(
+  (name) => new Field(name, new Float64(), true),
+)
 
 /** Rows of a batch of the answer. */
 const batchRows = 4096
@@ -50,6 +54,8 @@ type Member = Readonly<Record<string, unknown>> & { readonly group: number }
  * - Columns: `id`, `split` (where it is there) and those of `duplicates` → `group`, `kind` (`exact`,
  *   `near`), `id`, `split`, `by`, `embedding_distance`, `hash_distance`, `keep`; the others are left out.
  *   `by` and the distances are null for the member that is kept; an exact copy is there `by` `hash`.
+ *   Behind `duplicates` with `spread` also, for the near groups, `centroid_distance`, the group's mean and (population) standard
+ *   deviation of it, `centroid_mean` and `centroid_std`, and the place in the group, `x` and `y` (Float64).
  * - State: the members of groups, about 300 bytes each.
  *
  * @throws {SchemaError} if a column of `duplicates` is missing
@@ -59,16 +65,14 @@ type Member = Readonly<Record<string, unknown>> & { readonly group: number }
 export function duplicateGroups(): OperatorFunction<RecordBatch, RecordBatch> {
   return operate<RecordBatch, RecordBatch>({
     name: 'duplicateGroups',
-    schema(input) {
-      for (const name of reads) requireField(input, name, { owner: 'duplicateGroups' })
-      return schema
-    },
+    schema: schemaOf,
     start() {
       const exact: Member[] = []
       const near: Member[] = []
+      let schema = new Schema(fields)
       return {
         *next(batch) {
-          for (const name of reads) requireField(batch.schema, name, { owner: 'duplicateGroups' })
+          schema = schemaOf(batch.schema)
           for (let row = 0; row < batch.numRows; row++) {
             const group = valueIn(batch, 'exact_group', row) as number | null
             if (group !== null) exact.push(exactMember(batch, row, group))
@@ -78,14 +82,16 @@ export function duplicateGroups(): OperatorFunction<RecordBatch, RecordBatch> {
           yield* []
         },
         *flush() {
-          const members = [...exact.sort(byGroup), ...near.sort(byGroup)]
+          const members = [...exact.sort(byGroup), ...withMoments(near.sort(byGroup))]
           for (let from = 0; from < members.length; from += batchRows)
-            yield batchOfMembers(members.slice(from, from + batchRows))
+            yield batchOfMembers(members.slice(from, from + batchRows), schema)
         },
         // As columns: objects would be cloned one by one, with the names of all their fields.
-        snapshot: () => encodeBatch(batchOfMembers([...exact, ...near])),
+        snapshot: () => encodeBatch(batchOfMembers([...exact, ...near], schema)),
         restore(state) {
-          for (const row of decodeBatch(state as Uint8Array)) {
+          const members = decodeBatch(state as Uint8Array)
+          schema = members.schema
+          for (const row of members) {
             const member = row.toJSON() as unknown as Member
             ;(member['kind'] === 'exact' ? exact : near).push(member)
           }
@@ -93,6 +99,12 @@ export function duplicateGroups(): OperatorFunction<RecordBatch, RecordBatch> {
       }
     },
   })
+}
+
+function schemaOf(input: Schema): Schema {
+  for (const name of reads) requireField(input, name, { owner: 'duplicateGroups' })
+  const spreads = input.names.includes('centroid_distance')
+  return new Schema(spreads ? [...fields, ...spreadFields] : fields)
 }
 
 function exactMember(batch: RecordBatch, row: number, group: number): Member {
@@ -112,6 +124,9 @@ function nearMember(batch: RecordBatch, row: number, group: number): Member {
     ...named(batch, row, { group, kind: 'near', keep, by: valueIn(batch, 'near_by', row) }),
     embedding_distance: valueIn(batch, 'embedding_distance', row),
     hash_distance: valueIn(batch, 'hash_distance', row),
+    centroid_distance: valueIn(batch, 'centroid_distance', row),
+    x: valueIn(batch, 'group_x', row),
+    y: valueIn(batch, 'group_y', row),
   }
 }
 
@@ -127,11 +142,30 @@ function byGroup(a: Member, b: Member): number {
   return a.group - b.group
 }
 
-function batchOfMembers(members: readonly Member[]): RecordBatch {
+/** The members with the moments of the distances in their group. */
+function withMoments(members: readonly Member[]): Member[] {
+  const distances = new Map<number, number[]>()
+  for (const { group, centroid_distance: distance } of members) {
+    const known = distances.get(group) ?? []
+    if (typeof distance === 'number') known.push(distance)
+    distances.set(group, known)
+  }
+  const moments = new Map([...distances].map(([group, known]) => [group, momentsOf(known)]))
+  return members.map((member) => ({ ...member, ...moments.get(member.group) }))
+}
+
+function momentsOf(distances: readonly number[]): Readonly<Record<string, number>> {
+  if (distances.length === 0) return {}
+  const mean = distances.reduce((a, b) => a + b, 0) / distances.length
+  const variance = distances.reduce((sum, x) => sum + (x - mean) ** 2, 0) / distances.length
+  return { centroid_mean: mean, centroid_std: Math.sqrt(variance) }
+}
+
+function batchOfMembers(members: readonly Member[], schema: Schema): RecordBatch {
   const columns = schema.fields.map((field) => ({
     field,
     vector: vectorFromArray(
-      members.map((member) => member[field.name]),
+      members.map((member) => member[field.name] ?? null),
       field.type,
     ),
   }))

@@ -1,8 +1,9 @@
 import { Bool, Field, Float64, Int32, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { operateTable } from '../src/table/column-store.ts'
-import { findDuplicates } from '../src/neighbors/find-duplicates.ts'
-import { knownOptions, nonEmptyString, numberBetween } from '../src/options.ts'
+import { type DuplicateSearch, findDuplicates, heldBy } from '../src/neighbors/find-duplicates.ts'
+import { searchRule } from '../src/neighbors/search-rule.ts'
+import { knownOptions, nonEmptyString, oneOf, trueOrFalse } from '../src/options.ts'
 import { type ColumnKind, requireField, schemaWith } from '../src/batch/schema.ts'
 import { OptionError } from '../src/errors.ts'
 
@@ -27,13 +28,69 @@ export interface DuplicatesOptions {
    */
   readonly contentHash?: string | false
   /**
-   * How many pairs of unrelated items may be taken for near duplicates, per 1,000 items: the default
-   * is one such pair per 10,000 items. `docs/duplicates.md` says by which null model.
+   * What makes a pair near.
+   *
+   * - `'evidence'`: embedding and perceptual hash together, at a stated rate of false pairs.
+   * - `{ slope }`: the distance where the sorted distances to the `k` nearest others break off (above 2, as a
+   *   rule 5; the higher, the fewer).
+   * - `{ percentile }`: the distance that so many percent of these reach or exceed (98: the lowest fiftieth).
+   * - `{ distance }`: a distance.
+   * - a function: takes these distances, ascending and without those of equal embeddings, and returns one.
+   *
+   * All but the first go by the embedding alone. Slope and percentile find pairs in any data.
+   *
+   * @default 'evidence'
+   */
+  readonly rule?:
+    | 'evidence'
+    | { readonly slope: number }
+    | { readonly percentile: number }
+    | { readonly distance: number }
+    | ((distances: Float64Array) => number)
+  /**
+   * For `evidence`: how many pairs of unrelated items may be taken for near duplicates, per 1,000 items: the
+   * default is one such pair per 10,000 items. `docs/duplicates.md` says by which null model.
    *
    * @default 0.1
    */
   readonly falsePairs?: number
+  /**
+   * For `slope`, `percentile` and a function: the nearest others whose distances are looked at. Which pairs are
+   * near does not depend on it further: all within the distance are found.
+   *
+   * @default 9
+   */
+  readonly k?: number
+  /**
+   * For rules of a distance: 1 − cos, the length of the difference, or that with each column divided by its length
+   * over all rows (`scaled`), so that no column outweighs the others.
+   *
+   * @default 'cosine'
+   */
+  readonly metric?: 'cosine' | 'euclidean' | 'scaled'
+  /**
+   * How pairs make groups. `star`: every member is near the kept one. `single`: all that hangs together by near
+   * pairs. `complete`: every two members are near.
+   *
+   * @default 'star'
+   */
+  readonly linkage?: 'star' | 'single' | 'complete'
+  /** Column of sets (such as `split`): only rows of different sets make pairs. Null is a set too. */
+  readonly across?: string
+  /** Column of sets: only rows of one set make pairs. Null is a set too. */
+  readonly within?: string
+  /**
+   * Whether to add how each near group lies.
+   *
+   * @default false
+   */
+  readonly spread?: boolean
 }
+
+const names = [
+  ...(['embedding', 'phash', 'contentHash', 'rule', 'falsePairs', 'k', 'metric'] as const),
+  ...(['linkage', 'across', 'within', 'spread'] as const),
+]
 
 const added = [
   new Field('exact_group', new Int32(), true),
@@ -45,6 +102,12 @@ const added = [
   new Field('hash_distance', new Int32(), true),
 ]
 
+const spreadFields = [
+  new Field('centroid_distance', new Float64(), true),
+  new Field('group_x', new Float64(), true),
+  new Field('group_y', new Float64(), true),
+]
+
 /**
  * Groups items that are copies of one another, exactly or nearly.
  *
@@ -53,51 +116,86 @@ const added = [
  *   keep `width`, `height`, `bytes` where they are there → `exact_group`, `near_group` (Int32, each
  *   numbered from 0 by first item), `exact_keep`, `near_keep` (Bool: whether it is the one to keep: most
  *   pixels, then bytes, then the first id), `near_by` (`hash`, `embedding`, `phash`: what ties it to the
- *   kept one), `embedding_distance` (1 − cos) and `hash_distance` (bits), both to the kept one of the
- *   near group. All null for an item without duplicates.
+ *   kept one), `embedding_distance` (1 − cos, or by `metric`) and `hash_distance` (bits), both to the kept one of
+ *   the near group. All null for an item without duplicates.
+ * - With `spread` also `centroid_distance`, `group_x`, `group_y` (Float64): how far the item is from the mean of its
+ *   near group, and where it lies along the group's two main directions; by cosine, of embeddings brought to length 1.
  * - Exact: equal content hashes. Exact copies are in one near group too.
- * - Near: embedding and perceptual hash speak together, and every member is like the kept one: no
- *   chains. A mirrored copy counts. A zero embedding and a null hash say nothing.
+ * - Near: by `rule` and `linkage`; groups of any size are found whole. By default embedding and perceptual hash speak
+ *   together, and every member is like the kept one: no chains. A mirrored copy counts. A zero embedding (by cosine) and
+ *   a null hash say nothing.
+ * - `across`: of each near pair at least one row is in a group, with linkage `single` both. Exact groups span sets.
  * - Nulls: a row without embedding or hash takes part by the other.
- * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it.
+ * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it. With `k` 20
+ *   bytes per row and neighbour more; for linkage `complete` 100 per near pair, of which there may be 2,000,000.
  * - Time: all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
- *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes.
+ *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes. Rules with `k` compare twice.
  *
- * @throws {OptionError} at the call, if an option is unknown or wrong
+ * @throws {OptionError} at the call, if an option is unknown or wrong; on the stream, if a function returns no distance
+ *   or linkage `complete` has too many pairs
  * @throws {SchemaError} on the stream, if a column is missing or of another type
  * @throws {DataError} on the stream, if an embedding has a value that is not finite
  * @see duplicateGroups for the table of groups
+ * @see onlineDuplicates for a flow that does not end
+ * @example
+ * flow.pipe(duplicates({ rule: { slope: 5 }, linkage: 'complete' })) // => { id: 'a.png', near_group: 0, near_keep: true, … }
  */
 export function duplicates(
   options: DuplicatesOptions = {},
 ): OperatorFunction<RecordBatch, RecordBatch> {
-  knownOptions('duplicates', options, ['embedding', 'phash', 'contentHash', 'falsePairs'])
-  const embedding = columnOrNone('embedding', options.embedding ?? 'embedding')
-  const phash = columnOrNone('phash', options.phash ?? 'phash')
-  const contentHash = columnOrNone('contentHash', options.contentHash ?? 'content_hash')
-  const falsePairs = numberBetween('falsePairs', options.falsePairs ?? 0.1, 1e-9, 1000)
-  if (embedding === undefined && phash === undefined && contentHash === undefined)
-    throw new OptionError('Expected duplicates to be given a column, got `false` for all three')
+  const search = checkedOptions(options)
+  const { embedding, phash, contentHash, sets, spread } = search
+  const fields = spread ? [...added, ...spreadFields] : added
 
   return operateTable({
     name: 'duplicates',
     // A block and the kernel's copy of it, and the rows that it is compared with.
     memoryBytes: { least: 3 * 2 ** 22, most: 3 * 2 ** 26 },
-    holds: 'about 200 bytes per row',
-    settings: { embedding, phash, contentHash, falsePairs },
+    holds: heldBy(search),
+    settings: { ...search },
     schema(input) {
       require(input, 'id', 'text')
       if (embedding !== undefined) require(input, embedding, 'tensor')
       if (phash !== undefined) require(input, phash, 'binary')
       if (contentHash !== undefined) require(input, contentHash, 'text')
-      return schemaWith(input, added)
+      if (sets) requireField(input, sets.column, { owner: 'duplicates' })
+      return schemaWith(input, fields)
     },
-    run: (table, _, memoryBytes) => {
-      const blockBytes = memoryBytes / 3
-      const search = { embedding, phash, contentHash, falsePairs, blockBytes, added }
-      return findDuplicates(table, search)
-    },
+    run: (table, _, memoryBytes) =>
+      findDuplicates(table, { ...search, blockBytes: memoryBytes / 3, added: fields }),
   })
+}
+
+type Search = Omit<DuplicateSearch, 'blockBytes' | 'added'>
+
+function checkedOptions(options: DuplicatesOptions): Search {
+  knownOptions('duplicates', options, names)
+  const rule = searchRule(options)
+  const byBoth = rule.type === 'evidence'
+  const embedding = columnOrNone('embedding', options.embedding ?? 'embedding')
+  const phash = byBoth ? columnOrNone('phash', options.phash ?? 'phash') : undefined
+  const contentHash = columnOrNone('contentHash', options.contentHash ?? 'content_hash')
+  const spread = trueOrFalse('spread', options.spread ?? false)
+  if (embedding === undefined && (spread || !byBoth))
+    throw new OptionError(
+      `Expected a column of embeddings for ${spread ? '`spread`' : 'a rule of distances'}, got \`false\``,
+    )
+  if (embedding === undefined && phash === undefined && contentHash === undefined)
+    throw new OptionError('Expected duplicates to be given a column, got `false` for all three')
+  return {
+    ...{ embedding, phash, contentHash, rule, spread },
+    metric: oneOf('metric', options.metric ?? 'cosine', ['cosine', 'euclidean', 'scaled']),
+    linkage: oneOf('linkage', options.linkage ?? 'star', ['star', 'single', 'complete']),
+    sets: checkedSets(options),
+  }
+}
+
+function checkedSets({ across, within }: DuplicatesOptions): Search['sets'] {
+  if (across !== undefined && within !== undefined)
+    throw new OptionError('Expected one of the options `across` and `within`, got both')
+  if (across !== undefined) return { column: nonEmptyString('across', across), pairs: 'across' }
+  if (within !== undefined) return { column: nonEmptyString('within', within), pairs: 'within' }
+  return undefined
 }
 
 function columnOrNone(name: string, value: string | false): string | undefined {

@@ -18,6 +18,18 @@ export function numberBetween(name: string, value: unknown, low: number, high: n
   throw expected(name, `a number from ${String(low)} to ${String(high)}`, value)
 }
 
+/** Returns `value` if it is a finite number above `low`, else throws an {@link OptionError}. */
+export function numberAbove(name: string, value: unknown, low: number): number {
+  if (Number.isFinite(value) && (value as number) > low) return value as number
+  throw expected(name, `a number above ${String(low)}`, value)
+}
+
+/** Returns `value` if it is a finite number of at least `low`, else throws an {@link OptionError}. */
+export function numberAtLeast(name: string, value: unknown, low: number): number {
+  if (Number.isFinite(value) && (value as number) >= low) return value as number
+  throw expected(name, `a number of at least ${String(low)}`, value)
+}
+
 /** Returns `value` if it is a non-empty string, else throws an {@link OptionError}. */
 export function nonEmptyString(name: string, value: unknown): string {
   if (typeof value === 'string' && value.length > 0) return value

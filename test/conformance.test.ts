@@ -20,12 +20,14 @@ import { flatten } from '../operators/flatten.ts'
 import { gamma } from '../operators/gamma.ts'
 import { gmm } from '../operators/gmm.ts'
 import { grayscale } from '../operators/grayscale.ts'
+import { groupChanges } from '../operators/group-changes.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { normalize } from '../operators/normalize.ts'
 import { patches } from '../operators/patches.ts'
+import { onlineDuplicates } from '../operators/online-duplicates.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
@@ -236,8 +238,28 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       () => (flow) =>
         flow.pipe(duplicates({ phash: false, contentHash: false }), duplicateGroups()),
     ),
+    'with spread': ofRows(
+      () => (flow) =>
+        flow.pipe(
+          duplicates({ rule: { distance: 0.2 }, contentHash: false, spread: true }),
+          duplicateGroups(),
+        ),
+    ),
   },
-  duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
+  duplicates: {
+    plain: ofRows(() => duplicates({ phash: false, contentHash: false })),
+    'by slope, single': ofRows(() =>
+      duplicates({ rule: { slope: 3 }, metric: 'scaled', linkage: 'single', contentHash: false }),
+    ),
+    'by a function, complete, across': ofRows(() =>
+      duplicates({
+        rule: (distances) => distances[distances.length >> 2] ?? 0,
+        linkage: 'complete',
+        across: 'label',
+        contentHash: false,
+      }),
+    ),
+  },
   flatten: { plain: ofRows(() => flatten()) },
   gamma: {},
   gmm: {
@@ -257,6 +279,9 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   grayscale: {},
+  'group-changes': {
+    plain: ofRows(() => (flow) => flow.pipe(onlineDuplicates({ distance: 0.2 }), groupChanges())),
+  },
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
@@ -296,6 +321,9 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       (flow) => flow.pipe(patches({ width: 10, height: 5, stride: 3, onError: 'reject' })),
       ['id', 'patch_of', 'pixels'],
     ),
+  },
+  'online-duplicates': {
+    plain: ofRows(() => onlineDuplicates({ distance: 1, metric: 'euclidean' })),
   },
   pca: {
     fit: ofRows((out) => pca({ components: 2, save: join(out, 'model') })),

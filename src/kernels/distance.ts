@@ -37,6 +37,11 @@ function euclidean(a: RowAt, b: RowAt, columns: number): number {
   return Math.sqrt(sum)
 }
 
+/** The distance up to which two rows are the same but for rounding. */
+export function rounding(metric: Metric): number {
+  return metric === 'cosine' ? 1e-12 : 0
+}
+
 /** Rows as a matrix product takes them, and the length of each. */
 export interface Scaled {
   /** The changed rows. */

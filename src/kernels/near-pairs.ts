@@ -1,4 +1,5 @@
-import { distance, unitRows } from './distance.ts'
+import { distance, type Metric } from './distance.ts'
+import { ScoredRows } from './scored-rows.ts'
 import { scoreGraph } from './scores.ts'
 import { runGraph } from './sessions.ts'
 
@@ -20,13 +21,15 @@ export interface PairBlock {
 export interface NearPairsMessage {
   /** Length of an embedding. */
   readonly columns: number
+  /** How far apart two embeddings are. */
+  readonly metric: Metric
   /** The rows that are the first of a pair. */
   readonly left: PairBlock
   /** The rows that are the second; the same block, or one further down. */
   readonly right: PairBlock
   /**
-   * For each Hamming distance 0..64, and at 65 for pairs without two hashes, the distance (1 − cos)
-   * up to which the pair is near: below 0 never, and from 2 on whatever the embeddings say.
+   * For each Hamming distance 0..64, and at 65 for pairs without two hashes, the distance up to
+   * which the pair is near: below 0 never, and with ∞ whatever the embeddings say.
    */
   readonly limits: Float64Array
   /** The row of `left` to begin with. */
@@ -41,7 +44,7 @@ export interface NearPairs {
   readonly first: Int32Array
   /** Numbers of the second rows, each above the first. */
   readonly second: Int32Array
-  /** 1 − cos of the embeddings; NaN if one is missing. */
+  /** How far apart the embeddings are; NaN if one is missing. */
   readonly distances: Float64Array
   /** Hamming distance of the hashes, the second seen in a mirror if that is nearer; 65 if one is missing. */
   readonly hamming: Uint8Array
@@ -53,27 +56,31 @@ export interface NearPairs {
 export const noHamming = 65
 
 const stripRows = 256
-const roundoff = 2 ** -24
 /** The bits of odd horizontal frequency: see `mirrored` in `perceptual-hash.ts`. */
 const oddBits = 0xaaaaaaaa
 
 /**
  * Finds the pairs of rows that are near by embedding and hash together.
  *
- * All pairs are looked at: cosines by a float32 product in strips of 256 rows, hashes by counting
- * bits. A pair whose float32 cosine is within rounding of its limit is measured in float64.
+ * All pairs are looked at: embeddings by a float32 product in strips of 256 rows, hashes by counting
+ * bits. A pair that the product's rounding leaves within its limit is measured in float64.
  */
 export async function nearPairs(message: NearPairsMessage): Promise<NearPairs> {
   const { left, right, columns, from, maxPairs } = message
   const numRows = left.hasHash.length
   const found: Found = { first: [], second: [], distances: [], hamming: [] }
-  const withEmbeddings = left.embeddings.length > 0 && right.embeddings.length > 0
-  const items = withEmbeddings ? unitRows(right.embeddings, columns).values : undefined
+  const { embeddings: queries } = left
+  const { embeddings: items } = right
+  const scored =
+    queries.length > 0 && items.length > 0
+      ? new ScoredRows({ ...message, queries, items })
+      : undefined
   let next = from
   while (next < numRows && found.first.length < maxPairs) {
     const to = Math.min(next + stripRows, numRows)
-    const scores = items && (await strip(left, items, { from: next, to, columns }))
-    for (let row = next; row < to; row++) scanRow(message, scores, { row, from: next, found })
+    const scores = scored && (await strip(scored, { from: next, to, columns }))
+    const look = scored && scores && { scored, scores }
+    for (let row = next; row < to; row++) scanRow(message, look, { row, from: next, found })
     next = to
   }
   return {
@@ -92,41 +99,49 @@ interface Found {
   readonly hamming: number[]
 }
 
-/** Cosines of some rows with all items, row after row. */
+/** What the product says of a strip. */
+interface Look {
+  readonly scored: ScoredRows
+  /** Of the strip's rows with all items, row after row. */
+  readonly scores: Float32Array
+}
+
+/** Scores of some rows with all items, row after row. */
 async function strip(
-  left: PairBlock,
-  items: Float32Array,
+  { queries, items, bias }: ScoredRows,
   { from, to, columns }: { from: number; to: number; columns: number },
 ): Promise<Float32Array> {
-  const rows = unitRows(left.embeddings.subarray(from * columns, to * columns), columns).values
-  const numItems = items.length / columns
+  const numItems = bias.length
   const outputs = await runGraph(scoreGraph(), {
-    queries: { type: 'float32', dims: [to - from, columns], values: rows },
+    queries: {
+      type: 'float32',
+      dims: [to - from, columns],
+      values: queries.subarray(from * columns, to * columns),
+    },
     items: { type: 'float32', dims: [numItems, columns], values: items },
-    bias: { type: 'float32', dims: [1, numItems], values: new Float32Array(numItems) },
+    bias: { type: 'float32', dims: [1, numItems], values: bias },
   })
   return outputs['scores']?.values as Float32Array
 }
 
 function scanRow(
   message: NearPairsMessage,
-  scores: Float32Array | undefined,
+  look: Look | undefined,
   { row, from, found }: { row: number; from: number; found: Found },
 ): void {
-  const { left, right, columns, limits } = message
+  const { left, right, columns, metric, limits } = message
   const numItems = right.hasHash.length
-  const slack = (columns + 4) * roundoff
   const base = (row - from) * numItems
-  const embedded = scores !== undefined && left.hasEmbedding[row] === 1
+  const embedded = look !== undefined && left.hasEmbedding[row] === 1
   const hashed = left.hasHash[row] === 1
   const a = left.hashes[2 * row] ?? 0
   const b = left.hashes[2 * row + 1] ?? 0
-  /** The limit of equal hashes: beyond it no hash helps. */
-  const widest = Math.max(limits[0] ?? 0, limits[noHamming] ?? 0) + slack
+  /** At equal hashes, or without; a pair below it no hash helps. */
+  const lowest = look?.scored.leastScore(row, Math.max(limits[0] ?? 0, limits[noHamming] ?? 0)) ?? 0
   for (let item = Math.max(0, left.offset + row + 1 - right.offset); item < numItems; item++) {
     const known = embedded && right.hasEmbedding[item] === 1
-    const near = known ? 1 - (scores[base + item] ?? 0) : Number.NaN
-    if (near > widest) continue
+    const score = known ? (look.scores[base + item] ?? 0) : Infinity
+    if (score < lowest) continue
     let hamming = noHamming
     if (hashed && right.hasHash[item] === 1)
       hamming = hammingDistance(
@@ -134,10 +149,10 @@ function scanRow(
         b ^ (right.hashes[2 * item + 1] ?? 0),
       )
     const limit = limits[hamming] ?? -1
-    if (known ? near > limit + slack : limit < 2) continue
+    if (known ? score < look.scored.leastScore(row, limit) : limit !== Infinity) continue
     const exact = known
       ? distance(
-          'cosine',
+          metric,
           { values: left.embeddings, from: row * columns },
           { values: right.embeddings, from: item * columns },
           columns,

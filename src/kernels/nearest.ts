@@ -1,4 +1,5 @@
-import { centredRows, distance, type Metric, type Scaled, unitRows } from './distance.ts'
+import { distance, type Metric } from './distance.ts'
+import { ScoredRows } from './scored-rows.ts'
 import { topScoreGraph } from './scores.ts'
 import { runGraph } from './sessions.ts'
 
@@ -38,8 +39,6 @@ export interface Nearest {
 const stripRows = 256
 /** Candidates taken beyond k, so that rounding in float32 rarely asks for a second look. */
 const spare = 12
-/** Unit roundoff of float32. */
-const roundoff = 2 ** -24
 
 /**
  * Finds for each query the nearest items, exactly, and merges them with those found before.
@@ -65,33 +64,12 @@ export async function nearest(message: NearestMessage): Promise<Nearest> {
 class BlockSearch {
   readonly #message: NearestMessage
   readonly #numItems: number
-  readonly #queries: Scaled
-  readonly #items: Scaled
-  readonly #bias: Float32Array
-  /** What lengths were multiplied by: a power of two, so that no value is rounded by it. */
-  readonly #scale: number
-  /** Bound on the error of a score, per unit of the query's length. */
-  readonly #error: number
-  readonly #longest: number
+  readonly #scored: ScoredRows
 
   constructor(message: NearestMessage) {
-    const { columns, items, queries, metric } = message
     this.#message = message
-    this.#numItems = items.length / columns
-    if (metric === 'euclidean') {
-      const center = items.slice(0, columns)
-      this.#scale = powerOfTwo(1 / Math.max(largest(items), largest(queries)))
-      this.#items = centredRows(items, columns, { center, scale: this.#scale })
-      this.#queries = centredRows(queries, columns, { center, scale: this.#scale })
-      this.#bias = Float32Array.from(this.#items.lengths, (length) => (-length * length) / 2)
-    } else {
-      this.#scale = 1
-      this.#items = unitRows(items, columns)
-      this.#queries = unitRows(queries, columns)
-      this.#bias = new Float32Array(this.#numItems)
-    }
-    this.#longest = this.#items.lengths.reduce((a, b) => Math.max(a, b), 0)
-    this.#error = (columns + 4) * roundoff * this.#longest
+    this.#numItems = message.items.length / message.columns
+    this.#scored = new ScoredRows(message)
   }
 
   /** The queries `from` to `to` (exclusive). */
@@ -108,12 +86,13 @@ class BlockSearch {
   /** The `wanted` items of the highest scores, for each of `queries`. */
   async #candidates(queries: readonly number[], wanted: number): Promise<Candidates> {
     const { columns } = this.#message
-    const values = gather(this.#queries.values, queries, columns)
+    const { items, bias } = this.#scored
+    const values = gather(this.#scored.queries, queries, columns)
     const rows = queries.length
     const outputs = await runGraph(topScoreGraph(), {
       queries: { type: 'float32', dims: [rows, columns], values },
-      items: { type: 'float32', dims: [this.#numItems, columns], values: this.#items.values },
-      bias: { type: 'float32', dims: [1, this.#numItems], values: this.#bias },
+      items: { type: 'float32', dims: [this.#numItems, columns], values: items },
+      bias: { type: 'float32', dims: [1, this.#numItems], values: bias },
       k: { type: 'int64', dims: [1], values: BigInt64Array.of(BigInt(wanted)) },
     })
     const scores = outputs['scores']?.values as Float32Array
@@ -124,30 +103,15 @@ class BlockSearch {
   /** Measures a query's candidates; false if items beyond them could still be nearer. */
   #settle(query: number, { wanted, scores, indices }: Candidates, at: number): boolean {
     const { k, distances } = this.#message
-    const error = this.#error * this.#reach(query)
     const last = query * k + k - 1
     for (let i = at * wanted; i < (at + 1) * wanted; i++) {
-      const best = this.#bestDistance(query, value(scores, i) + error)
+      const best = this.#scored.leastDistance(query, value(scores, i))
       if (best > value(distances, last)) return true
       this.#offer(query, value(indices, i))
     }
     if (wanted === this.#numItems) return true
-    const rest = value(scores, (at + 1) * wanted - 1) + error
-    return this.#bestDistance(query, rest) > value(distances, last)
-  }
-
-  /** The scale of the error: the query's length, and for Euclidean that of the bias too. */
-  #reach(query: number): number {
-    const length = value(this.#queries.lengths, query)
-    return this.#message.metric === 'euclidean' ? length + this.#longest : 1
-  }
-
-  /** The least distance that an item with at most this score can have. */
-  #bestDistance(query: number, score: number): number {
-    const length = value(this.#queries.lengths, query)
-    if (this.#message.metric === 'cosine') return length === 0 ? 1 : 1 - score
-    const slack = (this.#message.columns + 4) * roundoff * length * length
-    return Math.sqrt(Math.max(0, length * length - slack - 2 * score)) / this.#scale
+    const rest = value(scores, (at + 1) * wanted - 1)
+    return this.#scored.leastDistance(query, rest) > value(distances, last)
   }
 
   /** Puts an item among the query's neighbours if it is near enough and not there yet. */
@@ -191,18 +155,6 @@ function gather(values: Float32Array, rows: readonly number[], columns: number):
 /** Nearer first, then the lower row. */
 function before(nearer: number, row: number, other: number, otherRow: number): boolean {
   return nearer < other || (nearer === other && (otherRow < 0 || row < otherRow))
-}
-
-function largest(values: Float32Array): number {
-  let most = 0
-  for (const x of values) if (x > most || -x > most) most = Math.abs(x)
-  return most
-}
-
-/** The power of two next to `x`; 1 for what has none. */
-function powerOfTwo(x: number): number {
-  const power = 2 ** Math.round(Math.log2(x))
-  return Number.isFinite(power) && power > 0 ? power : 1
 }
 
 function value(values: Float32Array | Float64Array | Int32Array, at: number): number {

@@ -111,11 +111,11 @@ export class DuplicateEvidence {
 
   /**
    * For each Hamming distance 0..64, and at 65 for none, the largest distance at which the joint
-   * evidence reaches `least`; −1 where none does, 2 where every distance does.
+   * evidence reaches `least`; −1 where none does, ∞ where every distance does.
    */
   limits(least: number): Float64Array {
     return Float64Array.from({ length: noHamming + 1 }, (_, hamming) => {
-      if (this.of(2, hamming) >= least) return 2
+      if (this.of(2, hamming) >= least) return Infinity
       if (this.of(0, hamming) < least) return -1
       let low = 0
       let high = 2

@@ -282,8 +282,76 @@ describe('duplicates', () => {
     expect(() => duplicates(options)).toThrow(new OptionError(message))
   })
 
+  const wrongRules = [
+    {
+      options: { rule: { slope: 2 } },
+      message: 'Expected option `rule.slope` to be a number above 2, got `2` (number)',
+    },
+    {
+      options: { rule: { percentile: 101 } },
+      message: 'Expected option `rule.percentile` to be a number from 0 to 100, got `101` (number)',
+    },
+    {
+      options: { rule: { distance: Number.NaN } },
+      message: 'Expected option `rule.distance` to be a number of at least 0, got `NaN` (number)',
+    },
+    { options: { rule: 'slope' }, got: '`slope`' },
+    { options: { rule: { slop: 3 } }, got: 'an object' },
+    { options: { rule: { slope: 3, distance: 3 } }, got: 'an object' },
+    { options: { rule: {} }, got: 'an object' },
+    { options: { rule: null }, got: 'null' },
+    {
+      options: { k: 3 },
+      message: "Expected no option `k` with rule 'evidence', which does not use it",
+    },
+    {
+      options: { metric: 'cosine' },
+      message: "Expected no option `metric` with rule 'evidence', which does not use it",
+    },
+    {
+      options: { rule: { distance: 1 }, k: 3 },
+      message: 'Expected no option `k` with rule `distance`, which does not use it',
+    },
+    {
+      options: { rule: { slope: 3 }, falsePairs: 1 },
+      message: 'Expected no option `falsePairs` with a rule of distances, which does not use it',
+    },
+    {
+      options: { rule: { slope: 3 }, phash: 'phash' },
+      message: 'Expected no option `phash` with a rule of distances, which does not use it',
+    },
+    {
+      options: { rule: { slope: 3 }, k: 0 },
+      message: 'Expected option `k` to be a positive integer, got `0` (number)',
+    },
+    {
+      options: { rule: { slope: 3 }, embedding: false },
+      message: 'Expected a column of embeddings for a rule of distances, got `false`',
+    },
+    {
+      options: { spread: true, embedding: false },
+      message: 'Expected a column of embeddings for `spread`, got `false`',
+    },
+    {
+      options: { linkage: 'average' },
+      message:
+        "Expected option `linkage` to be one of 'star', 'single', 'complete', got `average` (string)",
+    },
+    {
+      options: { across: 'split', within: 'split' },
+      message: 'Expected one of the options `across` and `within`, got both',
+    },
+  ]
+  it.each(wrongRules)('refuses $options', ({ options, got, message }) => {
+    const expected =
+      message ??
+      `Expected option \`rule\` to be 'evidence', a function, or an object with one of \`slope\`, \`percentile\`, \`distance\`, got ${got}`
+    expect(() => duplicates(options as DuplicatesOptions)).toThrow(new OptionError(expected))
+  })
+
   it('refuses a missing column, a hash of another length, and values that are not finite', async () => {
     await expect(rowsOf([a], { embedding: 'emb' })).rejects.toThrow(SchemaError)
+    await expect(rowsOf([a], { across: 'set' })).rejects.toThrow(SchemaError)
     await expect(rowsOf([{ ...a, phash: new Uint8Array(7) }])).rejects.toThrow(DataError)
     const broken = { ...a, embedding: a.embedding.map(() => Infinity) }
     await expect(rowsOf([broken])).rejects.toThrow(DataError)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { distance } from '../../../src/kernels/distance.ts'
+import { distance, type Metric } from '../../../src/kernels/distance.ts'
 import { hammingDistance, nearPairs, type PairBlock } from '../../../src/kernels/near-pairs.ts'
 import { mirrored } from '../../../src/kernels/perceptual-hash.ts'
 import { releaseSessions } from '../../../src/kernels/sessions.ts'
@@ -46,11 +46,11 @@ describe('nearPairs', () => {
     hasEmbedding: Uint8Array.from({ length: numRows }, (_, i) => ((offset + i) % 7 === 0 ? 0 : 1)),
     hasHash: Uint8Array.from({ length: numRows }, (_, i) => ((offset + i) % 5 === 0 ? 0 : 1)),
   })
-  const limits = Float64Array.from({ length: 66 }, (_, h) => (h < 2 ? 2 : h < 4 ? 0.5 : 0.1))
+  const limits = Float64Array.from({ length: 66 }, (_, h) => (h < 2 ? Infinity : h < 4 ? 0.5 : 0.1))
   limits[65] = 0.05
 
   /** All pairs of rows 0 to `numRows`, one by one. */
-  function oneByOne(numRows: number): string[] {
+  function oneByOne(numRows: number, metric: Metric): string[] {
     const all = block(0, numRows)
     const out: string[] = []
     for (let i = 0; i < numRows; i++)
@@ -62,37 +62,57 @@ describe('nearPairs', () => {
         const known = all.hasEmbedding[i] === 1 && all.hasEmbedding[j] === 1
         const a = { values: all.embeddings, from: i * columns }
         const b = { values: all.embeddings, from: j * columns }
-        if (known ? distance('cosine', a, b, columns) <= limit : limit >= 2)
+        if (known ? distance(metric, a, b, columns) <= limit : limit === Infinity)
           out.push(`${String(i)} ${String(j)}`)
       }
     return out.sort()
   }
 
-  it.each([{ cut: 300 }, { cut: 100 }, { cut: 7 }])(
-    'finds the pairs that a look at each one finds, in blocks cut at $cut',
-    async ({ cut }) => {
+  it.each([
+    { metric: 'cosine', cut: 300 },
+    { metric: 'cosine', cut: 7 },
+    { metric: 'euclidean', cut: 300 },
+    { metric: 'euclidean', cut: 100 },
+  ] as const)(
+    'finds the pairs that a look at each one finds: $metric, in blocks cut at $cut',
+    async ({ metric, cut }) => {
       const blocks = [block(0, cut), ...(cut < 300 ? [block(cut, 300 - cut)] : [])]
       const out: string[] = []
       for (const [at, left] of blocks.entries())
         for (const right of blocks.slice(at))
           for (let from = 0; from < left.hasHash.length;) {
-            const found = await nearPairs({ columns, left, right, limits, from, maxPairs: 10 })
+            const found = await nearPairs({
+              columns,
+              metric,
+              left,
+              right,
+              limits,
+              from,
+              maxPairs: 10,
+            })
             for (const [i, first] of found.first.entries())
               out.push(`${String(first)} ${String(found.second[i])}`)
             from = found.next
           }
-      expect(out.sort()).toEqual(oneByOne(300))
+      expect(out.sort()).toEqual(oneByOne(300, metric))
       expect(out.length).toBeGreaterThan(100)
     },
   )
 
   it('goes on where it stopped for the number of pairs', async () => {
     const all = block(0, 300)
-    const message = { columns, left: all, right: all, limits, maxPairs: 1 }
+    const message = {
+      columns,
+      metric: 'cosine',
+      left: all,
+      right: all,
+      limits,
+      maxPairs: 1,
+    } as const
     const first = await nearPairs({ ...message, from: 0 })
     expect(first.next).toBe(256)
     const second = await nearPairs({ ...message, from: first.next })
     expect(second.next).toBe(300)
-    expect(first.first.length + second.first.length).toBe(oneByOne(300).length)
+    expect(first.first.length + second.first.length).toBe(oneByOne(300, 'cosine').length)
   })
 })
