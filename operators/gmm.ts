@@ -1,7 +1,11 @@
 import { Field, Float64, type RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
 import { learned, learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
-import { GaussianMixture, type GaussianMixtureOptions } from '../src/models/gaussian-mixture.ts'
+import {
+  type ComponentChoice,
+  GaussianMixture,
+  type GaussianMixtureOptions,
+} from '../src/models/gaussian-mixture.ts'
 import { knownOptions, nonEmptyString } from '../src/options.ts'
 
 /** Options of {@link gmm}: those of the mixture, and those of every learned operator. */
@@ -20,11 +24,12 @@ export interface GmmOptions
    */
   readonly into?: string
   /**
-   * How many Gaussians.
+   * How many Gaussians: a number, or numbers of which the one with the lowest BIC is kept, as a list
+   * or from one to another, both included.
    *
    * @default one per 20 rows fitted, at least 1 and at most 10
    */
-  readonly components?: number
+  readonly components?: ComponentChoice
 }
 
 const mixtureNames = [
@@ -89,7 +94,7 @@ export function gmm(options: GmmOptions = {}): MonoTypeOperatorFunction<RecordBa
         column,
         into,
         ...mixture,
-        ...(options.components && { components: options.components }),
+        ...(options.components !== undefined && { components: options.components }),
       },
     },
     options,
