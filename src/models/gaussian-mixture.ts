@@ -1,3 +1,4 @@
+import type { ScoreReference } from './gap.ts'
 import { shrunk } from './maximization.ts'
 import {
   type GaussianMixtureOptions,
@@ -149,6 +150,15 @@ export class GaussianMixture implements Model<MixtureScores> {
   /** Mean log density of the rows of the last fit. */
   get meanLogDensity(): number {
     return this.#need().meanLogDensity
+  }
+
+  /** How the learned rows score. Online each window is scored before it is learned, so nothing is gained by that. */
+  get reference(): ScoreReference {
+    const { rows, meanLogDensity, quantiles, recent } = this.#need()
+    if (recent.length === 0)
+      return { rows, meanLogDensity, quantiles, optimism: this.freeParameters / rows }
+    const mean = recent.reduce((a, b) => a + b, 0) / recent.length
+    return { rows: recent.length, meanLogDensity: mean, quantiles, optimism: 0 }
   }
 
   /** Numbers that the fit chose: weights, means, covariances. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +31,20 @@ interface Given {
 const golden = sklearn('mixture') as {
   readonly given: Readonly<Record<string, Given>>
   readonly held_out: Readonly<Record<string, { readonly best_of_10: number }>>
+}
+
+const densities = JSON.parse(
+  readFileSync(new URL('../../fixtures/density/densities.json', import.meta.url), 'utf8'),
+) as {
+  readonly given: {
+    readonly weights: number[]
+    readonly means: number[][]
+    readonly diagonal: number[][]
+    readonly full: number[][][]
+    readonly x: number[][]
+    readonly log_density: Readonly<Record<'diagonal' | 'full', number[]>>
+  }
+  readonly fitted: { readonly x: number[][] } & Readonly<Record<'diagonal' | 'full', number[]>>
 }
 
 let train: Matrix
@@ -238,6 +253,39 @@ describe.each(kinds)('GaussianMixture, %s', (covariance) => {
     })
     const far = { rows: 1, columns: 20, values: new Float32Array(20).fill(1e4) }
     expect((await mixture.apply(far)).percentile).toEqual(Float64Array.of(0))
+  })
+})
+
+describe('GaussianMixture beside other implementations', () => {
+  it.each(kinds)('equals the log densities of another implementation, %s', async (covariance) => {
+    const { weights, means, x, log_density: expected, ...covariances } = densities.given
+    const mixture = GaussianMixture.fromParameters({
+      covariance,
+      weights: Float64Array.from(weights),
+      means: Float64Array.from(means.flat()),
+      covariances: Float64Array.from(covariances[covariance].flat(2)),
+    })
+    const { logDensity } = await mixture.apply(matrixOf(x))
+    logDensity.forEach((value, row) => {
+      expect(value / (expected[covariance][row] ?? NaN)).toBeCloseTo(1, 10)
+    })
+    const fitted = await fit(matrixOf(densities.fitted.x), { components: 1, covariance })
+    const scores = (await fitted.apply(matrixOf(densities.fitted.x))).logDensity
+    scores.forEach((value, row) => {
+      expect(value).toBeCloseTo(densities.fitted[covariance][row] ?? NaN, 8)
+    })
+  })
+
+  it.each(kinds)('scores where variances differ by a factor of 1e12, %s', async (covariance) => {
+    const variances = [1e8, 1e-4]
+    const mixture = GaussianMixture.fromParameters({
+      covariance,
+      weights: Float64Array.of(1),
+      means: Float64Array.of(0, 0),
+      covariances: Float64Array.from(covariance === 'full' ? [1e8, 0, 0, 1e-4] : variances),
+    })
+    const { logDensity } = await mixture.apply(matrixOf([[1e4, 0.01]]))
+    expect(logDensity[0]).toBeCloseTo(-1 - Math.log(2 * Math.PI) - Math.log(1e4) / 2, 10)
   })
 })
 
