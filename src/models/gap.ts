@@ -87,6 +87,17 @@ export class GapTally {
     }
   }
 
+  /** Adds what `other` has gathered. */
+  merge({ sums }: GapTally): void {
+    const { rows, density, share, squares } = this.#sums
+    this.#sums = {
+      rows: rows + sums.rows,
+      density: density + sums.density,
+      share: share + sums.share,
+      squares: squares + sums.squares,
+    }
+  }
+
   /** What was added. */
   get sums(): GapSums {
     return this.#sums

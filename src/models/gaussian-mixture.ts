@@ -1,3 +1,4 @@
+import type { Density, DensityScores } from './density.ts'
 import type { ScoreReference } from './gap.ts'
 import { shrunk } from './maximization.ts'
 import {
@@ -24,20 +25,12 @@ import {
   responsibilities,
   rowBytes,
 } from './mixture.ts'
-import type { Matrix, Model, ModelState } from './model.ts'
+import type { Matrix, ModelState } from './model.ts'
 import { percentileOf } from './quantiles.ts'
 import { blocksOf, requireColumns, requireFinite, rowsPerBlock } from './row-blocks.ts'
 
 export type { ComponentChoice, GaussianMixtureOptions } from './mixture-options.ts'
 export type { ComponentsBic } from './mixture-state.ts'
-
-/** What a mixture says of rows. */
-export interface MixtureScores {
-  /** Natural logarithm of the density; higher is more familiar. */
-  readonly logDensity: Float64Array
-  /** Percent of the learned rows whose score is at or below this row's, from 0 to 100. */
-  readonly percentile: Float64Array
-}
 
 /**
  * A mixture of Gaussians fitted by expectation–maximisation: log p(x) = log Σ w·N(x; μ, Σ).
@@ -69,7 +62,7 @@ export interface MixtureScores {
  * } while (await mixture.end())
  * const { logDensity, percentile } = await mixture.apply(rows)
  */
-export class GaussianMixture implements Model<MixtureScores> {
+export class GaussianMixture implements Density {
   readonly kind = 'gaussian-mixture'
   readonly #options: MixtureOptions
   #passes: MixturePasses | undefined
@@ -231,7 +224,7 @@ export class GaussianMixture implements Model<MixtureScores> {
   }
 
   /** Log density and percentile of each row. */
-  async apply(rows: Matrix): Promise<MixtureScores> {
+  async apply(rows: Matrix): Promise<DensityScores> {
     const { parameters, quantiles } = this.#need()
     const densities = await this.#densities()
     const scores = new Float64Array(rows.rows)
