@@ -12,6 +12,7 @@ import { contentHash } from '../operators/content-hash.ts'
 import { decode } from '../operators/decode.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
+import { familiarity } from '../operators/familiarity.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gmm } from '../operators/gmm.ts'
 import { infer } from '../operators/infer.ts'
@@ -61,6 +62,7 @@ beforeAll(async () => {
     rows(40).pipe(
       pca({ column: 'embedding', components: 2, save: join(folder, 'pca') }),
       gmm({ components: 2, save: join(folder, 'gmm') }),
+      familiarity({ by: 'label', minRows: 5, save: join(folder, 'familiarity') }),
       neighbors({ save: join(folder, 'neighbors') }),
     ),
   )
@@ -180,6 +182,7 @@ function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
   }
 }
 
+const byLabel = { column: 'embedding', by: 'label', minRows: 7 }
 const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
@@ -193,6 +196,19 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
+  familiarity: {
+    fit: ofRows((out) => familiarity({ ...byLabel, gaps: true, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      familiarity({ ...byLabel, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(
+      () => (flow) =>
+        flow.pipe(
+          pca({ model: join(folder, 'pca') }),
+          familiarity({ by: 'label', model: join(folder, 'familiarity') }),
+        ),
+    ),
+  },
   flatten: { plain: ofRows(() => flatten()) },
   gmm: {
     fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
