@@ -6,6 +6,7 @@ const commands = [
   'report',
   'fit',
   'score',
+  'compare',
   'run',
   'check',
   'explain',
