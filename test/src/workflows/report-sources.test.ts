@@ -73,6 +73,7 @@ describe('report', () => {
         ...{ width: 256, height: 163, channels: 4, bytes: a.length },
         ...{ exact_group: null, near_group: null, near_id: null, near_distance: null },
         ...{ familiarity: expect.any(Number) as number, familiarity_percentile: 100, x: 0, y: 0 },
+        ...{ label_familiarity: null, label_familiarity_percentile: null },
       },
     ])
     expect(groups).toEqual([])
