@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { featureHash, features } from './features.ts'
-import { gapsText, measureGaps, type SetGaps } from './gaps.ts'
+import { gapsOf, gapsText, measureGaps } from './gaps.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { runWhole } from './run-whole.ts'
@@ -57,10 +57,9 @@ async function besideModels(
   const { rows, model_hash } = await embedded(options)
   const about = await requireAbout(models, model_hash)
   const scored = await frozenFamiliarity(rows, models, about)
-  let gaps: SetGaps = { gap: null, labelGaps: {} }
-  const references = await scoreReferences(models, about)
-  const measured = flowOf(scored.pipe(measureGaps(references, (told) => (gaps = told))))
-  const ran = await runWhole(measured, options, context)
+  const measured = scored.pipe(measureGaps(await scoreReferences(models, about)))
+  const ran = await runWhole(flowOf(measured), options, context)
+  const gaps = gapsOf(ran)
   const counts = itemCounts(ran)
   return {
     summary: { fit: options.fit.path, ...counts, ...gaps, seconds: ran.seconds },

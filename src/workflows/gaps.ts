@@ -2,6 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { column } from '../batch/batch.ts'
 import { sink, type WriteSummary } from '../flow/sink.ts'
+import type { RunSummary } from '../run/run.ts'
 import { type Gap, type GapSums, GapTally, type ScoreReference } from '../models/gap.ts'
 
 /** How the rows score that familiarity was fitted to. */
@@ -20,22 +21,29 @@ export interface SetGaps {
   readonly labelGaps: Readonly<Record<string, Gap>>
 }
 
+/** The receipt of {@link measureGaps}. */
+interface GapSummary extends WriteSummary {
+  readonly gaps: SetGaps
+}
+
+/** What was gathered, for a checkpoint. */
 interface Sums {
+  readonly rows: number
   readonly all: GapSums
   readonly labels: ReadonlyMap<string, GapSums>
 }
 
+const name = 'measureGaps'
+
 /**
- * A sink that measures the gaps between the rows, scored by frozen models, and the fitted set. `tell` is called with
- * the gaps so far at each checkpoint, and at the end of the run, also of one that is resumed behind it. Holds a
- * few numbers for each label.
+ * A sink that measures the gaps between the rows, scored by frozen models, and the fitted set; they are in its
+ * receipt. Holds a few numbers for each label.
  */
 export function measureGaps(
   references: ScoreReferences,
-  tell: (gaps: SetGaps) => void,
 ): OperatorFunction<RecordBatch, WriteSummary> {
   return sink<Sums>({
-    name: 'measureGaps',
+    name,
     guarantee: 'exactly-once',
     open: (_, from) => {
       const tallies = new Tallies(references, from)
@@ -45,25 +53,32 @@ export function measureGaps(
         },
         stage: () => tallies.sums,
         finish: () => {
-          const { sums } = tallies
-          const rows = sums.all.rows
-          const summary = { sink: 'measureGaps', location: 'summary', rows, bytes: 0, files: 0 }
+          const { sums, gaps } = tallies
+          const summary: GapSummary = {
+            ...{ sink: name, location: 'summary', rows: sums.rows, bytes: 0, files: 0 },
+            gaps,
+          }
           return { summary, state: sums }
         },
         abort: () => undefined,
       }
     },
-    publish: (sums) => {
-      tell(new Tallies(references, sums).gaps)
-    },
   })
+}
+
+/** The gaps that a run measured, also one that had finished before it was resumed; none if it did not measure any. */
+export function gapsOf({ sinks }: RunSummary): SetGaps {
+  const receipt = sinks.find(({ sink }) => sink === name) as GapSummary | undefined
+  return receipt?.gaps ?? { gap: null, labelGaps: {} }
 }
 
 class Tallies {
   readonly #all: GapTally
   readonly #labels: ReadonlyMap<string, GapTally>
+  #rows: number
 
   constructor({ all, labels }: ScoreReferences, from: Sums | undefined) {
+    this.#rows = from?.rows ?? 0
     this.#all = new GapTally(all, from?.all)
     this.#labels = new Map(
       [...labels].map(([label, one]) => [label, new GapTally(one, from?.labels.get(label))]),
@@ -71,6 +86,7 @@ class Tallies {
   }
 
   add(batch: RecordBatch): void {
+    this.#rows += batch.numRows
     const scores = column(batch, 'familiarity')
     const labels = batch.getChild('label')
     const own = batch.getChild('label_familiarity')
@@ -82,7 +98,7 @@ class Tallies {
 
   get sums(): Sums {
     const labels = [...this.#labels].map(([label, { sums }]) => [label, sums] as const)
-    return { all: this.#all.sums, labels: new Map(labels) }
+    return { rows: this.#rows, all: this.#all.sums, labels: new Map(labels) }
   }
 
   get gaps(): SetGaps {
@@ -117,11 +133,11 @@ export function gapsText({ gap, labelGaps }: SetGaps): string[] {
 }
 
 /** A gap for a person, in a line. */
-export function gapText(name: string, gap: Gap): string {
+export function gapText(about: string, gap: Gap): string {
   const { band, percentileRatio, standardError, logDensityRatio, logDensityBand } = gap
   const ratio =
     logDensityRatio === null
       ? 'log densities differ in sign'
       : `by log density ${logDensityRatio.toFixed(2)}: ${String(logDensityBand)}`
-  return `${name}: ${band} (by percentile ${percentileRatio.toFixed(2)} ± ${standardError.toFixed(2)}; ${ratio})`
+  return `${about}: ${band} (by percentile ${percentileRatio.toFixed(2)} ± ${standardError.toFixed(2)}; ${ratio})`
 }

@@ -7,7 +7,7 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import type { WriteSummary } from '../flow/sink.ts'
 import type { Job } from '../run/plan.ts'
 import { featureHash, features } from './features.ts'
-import { gapsText, measureGaps, type ScoreReferences, type SetGaps } from './gaps.ts'
+import { gapsOf, gapsText, measureGaps, type ScoreReferences } from './gaps.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { madeByText } from './rejects.ts'
@@ -38,12 +38,12 @@ export async function score(
   const write = /\.jsonl$|^-$/.test(out) ? toJsonl(out, written) : toParquet(out, written)
   const command = madeByText({ command: 'score', options })
   const rejected = rejects === undefined ? {} : { rejects: toParquet(rejects), command }
-  let gaps: SetGaps = { gap: null, labelGaps: {} }
   // Of a few rows that are done again there is no gap to tell.
   const job = only
     ? flowOf(scored.pipe(write))
-    : withGaps(scored, write, await scoreReferences(models, about), (told) => (gaps = told))
+    : withGaps(scored, write, await scoreReferences(models, about))
   const ran = await runWhole(job, options, context, rejected)
+  const gaps = gapsOf(ran)
   const counts = itemCounts(ran)
   return {
     summary: { ...counts, ...gaps, out, seconds: ran.seconds },
@@ -56,8 +56,7 @@ function withGaps(
   scored: Flow<RecordBatch>,
   write: OperatorFunction<RecordBatch, WriteSummary>,
   references: ScoreReferences,
-  tell: (gaps: SetGaps) => void,
 ): Job {
   const [rows, measured] = fanOut(2)(scored)
-  return { scores: rows.pipe(write), gaps: measured.pipe(measureGaps(references, tell)) }
+  return { scores: rows.pipe(write), gaps: measured.pipe(measureGaps(references)) }
 }
