@@ -10,6 +10,7 @@ import { batchOf, column, concat, take, textColumn } from '../../src/batch/batch
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { Flow, flowOf } from '../../src/flow/flow.ts'
 import { closeKernel } from '../../src/kernels/kernel.ts'
+import type { FamiliarityStrategy } from '../../src/models/density.ts'
 import type { Familiarity } from '../../src/models/familiarity.ts'
 import { meanDistance } from '../helpers/mean-distance.ts'
 
@@ -218,6 +219,26 @@ describe('familiarity', () => {
     await expect(run(flowIn(9), { model: save })).rejects.toThrow(
       'Expected densities of strategy `gmm`, got those of "mean-distance"',
     )
+  })
+
+  it('scores each row by the density of its own group alone', async () => {
+    let applied = 0
+    const counting: FamiliarityStrategy = {
+      ...meanDistance,
+      make: (size) => {
+        const model = meanDistance.make(size)
+        const apply = model.apply.bind(model)
+        model.apply = (part) => {
+          applied += part.rows
+          return apply(part)
+        }
+        return model
+      },
+    }
+    const options = { by: 'label', strategy: counting, minRows: 1 }
+    const out = await run(flowIn(100), options)
+    // Once for the percentiles, once for the answer, whatever the number of groups.
+    expect(applied).toBe(2 * (500 - column(out, 'label_familiarity').nullCount))
   })
 
   it('measures the gaps between groups', async () => {
