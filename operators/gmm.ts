@@ -1,12 +1,12 @@
 import { Field, Float64, type RecordBatch } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
 import { learned, learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
-import { GaussianMixture, type GaussianMixtureOptions } from '../src/models/gaussian-mixture.ts'
+import { type MixtureSettings, mixtures } from '../src/models/density-strategies.ts'
+import type { ComponentChoice, GaussianMixture } from '../src/models/gaussian-mixture.ts'
 import { knownOptions, nonEmptyString } from '../src/options.ts'
 
 /** Options of {@link gmm}: those of the mixture, and those of every learned operator. */
-export interface GmmOptions
-  extends LearnedOptions<GaussianMixture>, Partial<Omit<GaussianMixtureOptions, 'seed'>> {
+export interface GmmOptions extends LearnedOptions<GaussianMixture>, MixtureSettings {
   /**
    * The tensor column whose density is estimated.
    *
@@ -20,14 +20,16 @@ export interface GmmOptions
    */
   readonly into?: string
   /**
-   * How many Gaussians.
+   * How many Gaussians: a number, or numbers of which the one with the lowest BIC is kept, as a list
+   * or from one to another, both included.
    *
    * @default one per 20 rows fitted, at least 1 and at most 10
    */
-  readonly components?: number
+  readonly components?: ComponentChoice
 }
 
 const mixtureNames = [
+  'components',
   'covariance',
   'tolerance',
   'maxIterations',
@@ -55,15 +57,14 @@ const mixtureNames = [
  * reduced$.pipe(gmm({ components: 10 })) // adds `familiarity`, `familiarity_percentile`
  */
 export function gmm(options: GmmOptions = {}): MonoTypeOperatorFunction<RecordBatch> {
-  const own = ['column', 'into', 'components', ...mixtureNames]
+  const own = ['column', 'into', ...mixtureNames]
   knownOptions('gmm', options, [...own, ...learnedOptionNames])
   const column = nonEmptyString('column', options.column ?? 'pca')
   const into = nonEmptyString('into', options.into ?? 'familiarity')
-  const mixture = Object.fromEntries(
+  const given = Object.fromEntries(
     mixtureNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
-  ) as Partial<GaussianMixtureOptions>
-  // Checks the options of the mixture here, where they are given.
-  new GaussianMixture({ components: options.components ?? 1, ...mixture })
+  ) as MixtureSettings
+  const { make, fromState } = mixtures(given)
 
   return learned<GaussianMixture>(
     {
@@ -71,11 +72,8 @@ export function gmm(options: GmmOptions = {}): MonoTypeOperatorFunction<RecordBa
       column,
       into,
       kind: 'gaussian-mixture',
-      make: ({ rows, seed }) => {
-        const components = options.components ?? Math.min(10, Math.max(1, Math.floor(rows / 20)))
-        return new GaussianMixture({ ...mixture, components, seed })
-      },
-      fromState: (state) => GaussianMixture.fromState(state),
+      make,
+      fromState,
       width: (model) => model.means.columns,
       fields: () => [
         new Field(into, new Float64(), true),
@@ -85,12 +83,7 @@ export function gmm(options: GmmOptions = {}): MonoTypeOperatorFunction<RecordBa
         const { logDensity, percentile } = await model.apply(rows)
         return [logDensity, percentile]
       },
-      settings: {
-        column,
-        into,
-        ...mixture,
-        ...(options.components && { components: options.components }),
-      },
+      settings: { column, into, ...given },
     },
     options,
   )

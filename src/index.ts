@@ -36,6 +36,9 @@ export {
   WorkerError,
 } from './errors.ts'
 
+export type { FamiliarityStrategy, ScoringModel } from './models/density.ts'
+export type { FitSize, Matrix, Model, ModelState } from './models/model.ts'
+
 export {
   batchOf,
   binaryColumn,

@@ -16,6 +16,7 @@ import { crop } from '../operators/crop.ts'
 import { decode } from '../operators/decode.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
+import { familiarity } from '../operators/familiarity.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gamma } from '../operators/gamma.ts'
 import { gmm } from '../operators/gmm.ts'
@@ -83,6 +84,7 @@ beforeAll(async () => {
     rows(40).pipe(
       pca({ column: 'embedding', components: 2, save: join(folder, 'pca') }),
       gmm({ components: 2, save: join(folder, 'gmm') }),
+      familiarity({ by: 'label', minRows: 5, save: join(folder, 'familiarity') }),
       neighbors({ save: join(folder, 'neighbors') }),
       normalize({ save: join(folder, 'standardizer') }),
     ),
@@ -210,6 +212,7 @@ function scored(batch: RecordBatch): RecordBatch {
   return withColumns(batch, [float64Column('score', Float64Array.from(score))])
 }
 
+const byLabel = { column: 'embedding', by: 'label', minRows: 7 }
 const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
@@ -258,6 +261,19 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         across: 'label',
         contentHash: false,
       }),
+    ),
+  },
+  familiarity: {
+    fit: ofRows((out) => familiarity({ ...byLabel, gaps: true, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      familiarity({ ...byLabel, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(
+      () => (flow) =>
+        flow.pipe(
+          pca({ model: join(folder, 'pca') }),
+          familiarity({ by: 'label', model: join(folder, 'familiarity') }),
+        ),
     ),
   },
   flatten: { plain: ofRows(() => flatten()) },

@@ -16,6 +16,11 @@ const kinds: Readonly<Record<ColumnKind, (type: DataType) => boolean>> = {
   tensor: (type) => DataType.isFixedSizeList(type),
 }
 
+/** Whether a field is of `kind`. */
+export function isKind(field: Field, kind: ColumnKind): boolean {
+  return kinds[kind](field.type as DataType)
+}
+
 /**
  * Returns the field called `name`, checked to be of `kind`.
  *
@@ -28,7 +33,7 @@ export function requireField(
 ): Field {
   const field = schema.fields.find((f) => f.name === name)
   if (!field) throw missingColumn(name, schema, owner)
-  if (kind && !kinds[kind](field.type as DataType))
+  if (kind && !isKind(field, kind))
     throw new SchemaError(
       `Expected column \`${name}\` of ${owner} to be ${kind}, got ${typeName(field.type as DataType)}`,
       { column: name },

@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, CommandSpec>> = {
   fit: { summary: 'fit models to a dataset', load: () => import('./fit.ts') },
   score: { summary: 'score items by fitted models', load: () => import('./score.ts') },
   export: { summary: 'write fitted models as one ONNX model', load: () => import('./export.ts') },
+  compare: {
+    summary: 'tell how far a set is from the one that models are fitted to',
+    load: () => import('./compare.ts'),
+  },
   run: { summary: 'run a pipeline', load: () => import('./run.ts') },
   replay: { summary: 'do rejects again', load: () => import('./replay.ts') },
   check: { summary: 'check the wiring of a pipeline', load: () => import('./check.ts') },

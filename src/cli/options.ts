@@ -61,13 +61,14 @@ export function memoryOption(): Option {
   return new Option('--memory <size>', what).argParser(byteCountOf)
 }
 
-/** Adds the options of every command that runs something. */
-export function addRunOptions(command: Command): Command {
+/** Adds the options of every command that runs something; without `checkpoints` those of one that cannot be resumed. */
+export function addRunOptions(command: Command, { checkpoints = true } = {}): Command {
   command
     .option('--seed <n>', 'seed for whatever is random', wholeNumberOf, 0)
     .option('--threads <n>', 'worker threads (default: the number of cores)', positiveIntegerOf)
     .addOption(memoryOption())
-  return addCheckpointOptions(command).addOption(jsonOption()).option('--quiet', 'show no progress')
+  if (checkpoints) addCheckpointOptions(command)
+  return command.addOption(jsonOption()).option('--quiet', 'show no progress')
 }
 
 /** What a command is given about checkpoints. */

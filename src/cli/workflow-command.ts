@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type {
+  CompareOptions,
   FolderOptions,
   ScoreOptions,
   SourceSpec,
@@ -48,6 +49,19 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
   })
 }
 
+/** Sets up `millrace compare`, which keeps no checkpoints: it may have to fit before it compares. */
+export function configureCompare(command: Command, load: LoadWorkflow<CompareOptions>): void {
+  command
+    .argument('<fit>', 'folder of fitted models, or a source that is fitted')
+    .argument('<other>', 'folder, picture, glob or Parquet file that is compared with it')
+  addRunOptions(addInputOptions(command), { checkpoints: false }).action(
+    async (fit: string, other: string) => {
+      const shared = await sharedOptions(command, [other])
+      await runWorkflow(command, load, { ...shared, fit: sourceOf(fit) })
+    },
+  )
+}
+
 /** The source that `text` names: `split=PATH`, or a path; one that exists as it stands is a path. */
 export function sourceOf(text: string): SourceSpec {
   const [, split, path] = /^([\w-]+)=(.+)$/s.exec(text) ?? []
@@ -56,14 +70,17 @@ export function sourceOf(text: string): SourceSpec {
 }
 
 function addSourceOptions(command: Command): Command {
-  command
-    .argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
+  command.argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
+  return addRunOptions(addInputOptions(command))
+}
+
+function addInputOptions(command: Command): Command {
+  return command
     .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
     .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
     .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
     .option('--config <file>', 'JSON or TypeScript file with options that are not given here')
-  return addRunOptions(command)
 }
 
 async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {

@@ -1,5 +1,5 @@
 import type { Field, FixedSizeList } from 'apache-arrow'
-import type { Matrix, Model, ModelState } from '../models/model.ts'
+import type { FitSize, Matrix, Model, ModelState } from '../models/model.ts'
 import type { Scores } from './row-scores.ts'
 
 /** How an operator comes by its model. */
@@ -51,24 +51,14 @@ export const learnedOptionNames = [
   'seed',
 ] as const
 
-/** What is known before a fit. */
-export interface FitSize {
-  /** Values in a row. */
-  readonly columns: number
-  /** The shape of a row's tensor. */
-  readonly shape: readonly number[]
-  /** Rows that it is fitted on, nulls counted too in mode `fit`. */
-  readonly rows: number
-  /** For whatever is random. */
-  readonly seed: number
-}
-
 /** What makes an operator of a model. */
 export interface LearnedSpec<M extends Model<unknown>> {
   /** Name in plans and counters. */
   readonly name: string
   /** The tensor column that is learned. */
   readonly column: string
+  /** The text column that groups the rows, if they are learned by group. */
+  readonly by?: string
   /** The name before `_model_rows`, the column of rows learned that `online` adds. */
   readonly into: string
   /** Kind of the model, as saved. */
@@ -89,6 +79,8 @@ export interface LearnedSpec<M extends Model<unknown>> {
    * @default false
    */
   readonly rowByRow?: boolean
+  /** Whether a row may have no scores: null where the first of them is NaN. */
+  readonly partial?: boolean
   /** Options worth showing in a plan. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

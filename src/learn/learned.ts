@@ -1,19 +1,19 @@
 import type { Field, FixedSizeList, RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { batchOf, withColumns } from '../batch/batch.ts'
-import { operateTable, type StoredTable } from '../table/column-store.ts'
+import { operateTable } from '../table/column-store.ts'
 import type { Context } from '../flow/context.ts'
 import { OptionError, SchemaError } from '../errors.ts'
 import { flowOf } from '../flow/flow.ts'
 import type { LearnedOptions, LearnedSpec } from './learned-spec.ts'
-import type { Model } from '../models/model.ts'
+import type { Matrix, Model } from '../models/model.ts'
 import { restoredModel } from '../models/save.ts'
 import { OnlineStep, versionField } from './online-step.ts'
 import { saveAtEnd } from './save-at-end.ts'
 import { operate } from '../flow/operate.ts'
 import { localPath, nonEmptyString, oneOf, positiveInteger, wholeNumber } from '../options.ts'
 import { scoreColumns, validRows } from './row-scores.ts'
-import { schemaWith } from '../batch/schema.ts'
+import { requireField, schemaWith } from '../batch/schema.ts'
 import { requireTensor, tensorShape } from '../batch/tensor.ts'
 import { WindowScorer } from './window-scorer.ts'
 
@@ -67,10 +67,11 @@ function fit<M extends Model<unknown>>(
   spec: LearnedSpec<M>,
   options: Checked<M>,
 ): OperatorFunction<RecordBatch, RecordBatch> {
-  const { name, column, settings } = spec
+  const { name, column, by, partial, settings } = spec
+  const read = by === undefined ? [column] : [column, by]
   return operateTable({
     name,
-    reads: [column],
+    reads: read,
     saves: options.save,
     settings: { ...settings, mode: 'fit', ...chosen(options) },
     schema: (input) => schemaWith(input, spec.fields(inputField(spec, input), undefined)),
@@ -83,23 +84,23 @@ function fit<M extends Model<unknown>>(
         rows: table.numRows,
         seed: seedOf(options, context),
       })
-      if (await fitted(model, table, column)) await handOut(model, options, context)
-      for await (const batch of table.read([column])) {
-        const { matrix, rows } = validRows(batch, column)
+      if (await fitted(model, () => rowsIn(table.read(read), spec)))
+        await handOut(model, options, context)
+      for await (const batch of table.read(read)) {
+        const { matrix, rows } = validRows(batch, column, by)
         const scores = matrix.rows > 0 ? await spec.score(model, matrix) : undefined
-        yield batchOf(scoreColumns(fields, scores, { rows, numRows: batch.numRows }))
+        yield batchOf(scoreColumns(fields, scores, { rows, numRows: batch.numRows, partial }))
       }
     },
   })
 }
 
 /** Fits in as many passes as the model needs; false if there is no row but nulls. */
-async function fitted(model: Model<unknown>, table: StoredTable, column: string): Promise<boolean> {
+async function fitted(model: Model<unknown>, rows: () => AsyncIterable<Matrix>): Promise<boolean> {
   for (let again = true; again;) {
     let seen = 0
     await model.begin()
-    for await (const batch of table.read([column])) {
-      const { matrix } = validRows(batch, column)
+    for await (const matrix of rows()) {
       seen += matrix.rows
       if (matrix.rows > 0) await model.learn(matrix)
     }
@@ -169,10 +170,11 @@ function frozen<M extends Model<unknown>>(
       return {
         async *next(batch) {
           const { model, fields } = await checked(batch.schema)
-          const { matrix, rows } = validRows(batch, spec.column)
+          const { matrix, rows } = validRows(batch, spec.column, spec.by)
           const scores = await scorer.score(model, matrix)
           const { numRows } = batch
-          yield withColumns(batch, scoreColumns(fields, scores, { rows, numRows }))
+          const { partial } = spec
+          yield withColumns(batch, scoreColumns(fields, scores, { rows, numRows, partial }))
         },
         snapshot: () => scorer.position,
         restore: (position: unknown) => {
@@ -183,10 +185,20 @@ function frozen<M extends Model<unknown>>(
   })
 }
 
+/** The rows of batches that are not null. */
+async function* rowsIn<M extends Model<unknown>>(
+  batches: AsyncIterable<RecordBatch>,
+  { column, by }: LearnedSpec<M>,
+): AsyncGenerator<Matrix> {
+  for await (const batch of batches) yield validRows(batch, column, by).matrix
+}
+
+/** The field of the column that is learned: tensors of numbers. The one that groups the rows is text. */
 function inputField<M extends Model<unknown>>(
-  { name, column }: LearnedSpec<M>,
+  { name, column, by }: LearnedSpec<M>,
   schema: Schema,
 ): Field<FixedSizeList> {
+  if (by !== undefined) requireField(schema, by, { owner: name, kind: 'text' })
   return requireTensor(schema, column, name)
 }
 

@@ -106,7 +106,7 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
 
   #hold(batch: RecordBatch): void {
     this.#held.push(batch)
-    this.#warmup.push(validRows(batch, this.#spec.column).matrix)
+    this.#warmup.push(validRows(batch, this.#spec.column, this.#spec.by).matrix)
   }
 
   async *#begin({ goesOn }: { goesOn: boolean }): AsyncGenerator<RecordBatch> {
@@ -130,7 +130,7 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
   }
 
   async *#take(batch: RecordBatch, model: M): AsyncGenerator<RecordBatch> {
-    const { matrix, rows } = validRows(batch, this.#spec.column)
+    const { matrix, rows } = validRows(batch, this.#spec.column, this.#spec.by)
     let at = 0
     let from = 0
     do {
@@ -166,6 +166,8 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
     const count = rows?.length ?? batch.numRows
     const versions = new BigInt64Array(count).fill(BigInt(version))
     const all = scores && [...scores, versions]
-    return withColumns(batch, scoreColumns(fields, all, { rows, numRows: batch.numRows }))
+    const { partial } = this.#spec
+    const { numRows } = batch
+    return withColumns(batch, scoreColumns(fields, all, { rows, numRows, partial }))
   }
 }

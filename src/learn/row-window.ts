@@ -5,6 +5,7 @@ import { sameKind } from '../batch/take-data.ts'
 export class RowWindow {
   readonly #capacity: number
   #values: Float32Array | Float64Array | undefined
+  #groups: (string | null)[] | undefined
   #columns = 0
   #filled = 0
 
@@ -26,7 +27,8 @@ export class RowWindow {
   get rows(): Matrix | undefined {
     if (!this.#values || this.#filled === 0) return undefined
     const values = this.#values.slice(0, this.#filled * this.#columns)
-    return { rows: this.#filled, columns: this.#columns, values }
+    const groups = this.#groups?.slice(0, this.#filled)
+    return { rows: this.#filled, columns: this.#columns, values, ...(groups && { groups }) }
   }
 
   /** The rows, which are gone from here. */
@@ -37,12 +39,16 @@ export class RowWindow {
   }
 
   /** Adds as many rows as fit. Copies. */
-  push({ rows, columns, values }: Matrix): void {
+  push({ rows, columns, values, groups }: Matrix): void {
     if (rows === 0) return
     this.#columns = columns
     this.#values ??= sameKind(values, this.#capacity * columns)
     const count = Math.min(rows, this.room)
     this.#values.set(values.subarray(0, count * columns), this.#filled * columns)
+    if (groups) {
+      this.#groups ??= []
+      this.#groups.splice(this.#filled, Infinity, ...groups.slice(0, count))
+    }
     this.#filled += count
   }
 }

@@ -1,44 +1,44 @@
-import { maximize, momentsBehind, shrunk } from './maximization.ts'
-import { type GaussianMixtureOptions, mixtureOptions } from './mixture-options.ts'
-import { MixturePasses } from './mixture-passes.ts'
-import { type FittedMixture, fittedMixture, mixtureState, savedOptions } from './mixture-state.ts'
+import type { Density, DensityScores } from './density.ts'
+import type { ScoreReference } from './gap.ts'
+import { shrunk } from './maximization.ts'
 import {
-  addMoments,
+  type GaussianMixtureOptions,
+  type MixtureOptions,
+  mixtureOptions,
+} from './mixture-options.ts'
+import { onlineStep } from './mixture-step.ts'
+import { MixturePasses } from './mixture-passes.ts'
+import {
+  type ComponentsBic,
+  type FittedMixture,
+  fittedMixture,
+  mixtureState,
+  savedOptions,
+} from './mixture-state.ts'
+import {
+  bic,
   type Densities,
   densitiesOf,
-  expectation,
+  freeParameters,
   logDensity,
   type MixtureParameters,
   type MixtureScoring,
   responsibilities,
   rowBytes,
 } from './mixture.ts'
-import type { Matrix, Model, ModelState } from './model.ts'
-import { percentileOf, quantilesOf } from './quantiles.ts'
+import type { Matrix, ModelState } from './model.ts'
+import { percentileOf } from './quantiles.ts'
 import { blocksOf, requireColumns, requireFinite, rowsPerBlock } from './row-blocks.ts'
 
-export type { GaussianMixtureOptions } from './mixture-options.ts'
-
-/** What a mixture says of rows. */
-export interface MixtureScores {
-  /** Natural logarithm of the density; higher is more familiar. */
-  readonly logDensity: Float64Array
-  /** Percent of the learned rows whose score is at or below this row's, from 0 to 100. */
-  readonly percentile: Float64Array
-}
-
-/** Latest scores kept for the quantiles while learning online. */
-const recentScores = 4096
-/** Step size of window t of online EM: (t + delay)^−decay. */
-const decay = 0.6
-const delay = 4
+export type { ComponentChoice, GaussianMixtureOptions } from './mixture-options.ts'
+export type { ComponentsBic } from './mixture-state.ts'
 
 /**
  * A mixture of Gaussians fitted by expectation–maximisation: log p(x) = log Σ w·N(x; μ, Σ).
  *
- * Passes: one that draws a sample of up to 8,192 rows, on which k-means (k-means++, best of ten)
- * gives the start; as many EM steps as it takes; one that scores all rows, for the percentiles and
- * the BIC. The sample and the quantiles follow from the rows' values, not from their order. Values that
+ * Passes, the same for all starts and numbers of components: one that draws a sample of up to 8,192
+ * rows, on which k-means (k-means++, best of ten) gives the start; as many EM steps as it takes; one
+ * that scores all rows by what is kept, the lowest BIC, for the percentiles. The sample and the quantiles follow from the rows' values, not from their order. Values that
  * differ in the last bits alone, as between processors, give the same start up to the sample's size.
  *
  * - Units: natural logarithms of densities, in the columns' units.
@@ -46,13 +46,14 @@ const delay = 4
  *   so many rows; while learning online, of the latest 4,096).
  * - Numbers: squares are taken about the sample's mean, in float64.
  * - Online: {@link GaussianMixture.beginOnline}, then stepwise EM: each window moves the mean moments by (t + 4)^−0.6, t = 0, 1, … towards its own.
- * - Fewer rows than components: an error. Fewer different rows: components of weight 0.
+ * - Fewer rows than components: an error; of several numbers, those that are left out. Fewer different rows: components of weight 0.
  *   Constant columns, identical rows: variance `regularization`.
  * - A value that is not finite: an error in `learn`; NaN for that row in `apply`.
  * - `begin` on a fitted model goes on with EM from where it is.
  * - Cost per row and step: components · columns, or components · columns² if full.
  *
  * @see D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding", 2007
+ * @see G. Schwarz, "Estimating the dimension of a model", 1978
  * @see O. Cappé, E. Moulines, "Online expectation–maximization algorithm for latent data models", 2009
  * @example
  * const mixture = new GaussianMixture({ components: 2 })
@@ -62,9 +63,9 @@ const delay = 4
  * } while (await mixture.end())
  * const { logDensity, percentile } = await mixture.apply(rows)
  */
-export class GaussianMixture implements Model<MixtureScores> {
+export class GaussianMixture implements Density {
   readonly kind = 'gaussian-mixture'
-  readonly #options: Required<GaussianMixtureOptions>
+  readonly #options: MixtureOptions
   #passes: MixturePasses | undefined
   #fitted: FittedMixture | undefined
 
@@ -81,7 +82,8 @@ export class GaussianMixture implements Model<MixtureScores> {
   static fromState(state: ModelState): GaussianMixture {
     const options = savedOptions(state) as unknown as GaussianMixtureOptions
     const mixture = new GaussianMixture(options)
-    mixture.#fitted = fittedMixture(state, mixture.#options)
+    const { covariance, components } = mixture.#options
+    mixture.#fitted = fittedMixture(state, { covariance, components: components[0] ?? 0 })
     return mixture
   }
 
@@ -107,11 +109,13 @@ export class GaussianMixture implements Model<MixtureScores> {
       densities: undefined,
       rows: 0,
       meanLogDensity: NaN,
+      choice: [],
       quantiles: none,
       recent: none,
       windows: undefined,
     }
-    return GaussianMixture.fromState(mixtureState(fitted, { ...mixture.#options }))
+    mixture.#fitted = fitted
+    return GaussianMixture.fromState(mixture.state())
   }
 
   /** Rows of the last fit and the windows since. */
@@ -142,23 +146,38 @@ export class GaussianMixture implements Model<MixtureScores> {
     return this.#need().meanLogDensity
   }
 
-  /** Numbers that a fit may choose: weights, means, covariances. */
-  get freeParameters(): number {
-    const { components: k, covariance } = this.#options
-    const d = this.#need().parameters.center.length
-    return k - 1 + k * d + k * (covariance === 'diagonal' ? d : (d * (d + 1)) / 2)
+  /** How the learned rows score. Online each window is scored before it is learned, so nothing is gained by that. */
+  get reference(): ScoreReference {
+    const { rows, meanLogDensity, quantiles, recent } = this.#need()
+    if (recent.length === 0)
+      return { rows, meanLogDensity, quantiles, optimism: this.freeParameters / rows }
+    const mean = recent.reduce((a, b) => a + b, 0) / recent.length
+    return { rows: recent.length, meanLogDensity: mean, quantiles, optimism: 0 }
   }
 
-  /** Bayesian information criterion of the last fit; lower is better. */
+  /** Numbers that the fit chose: weights, means, covariances. */
+  get freeParameters(): number {
+    return freeParameters(this.#need().parameters)
+  }
+
+  /** Bayesian information criterion of the last fit, p·ln n − 2·ln L; lower is better. */
   get bic(): number {
-    const { meanLogDensity, rows } = this.#need()
-    return this.freeParameters * Math.log(rows) - 2 * rows * meanLogDensity
+    const { parameters, rows, meanLogDensity } = this.#need()
+    return bic(parameters, rows, meanLogDensity)
+  }
+
+  /** The numbers of components that the last fit chose from, and what each was worth. */
+  get choice(): readonly ComponentsBic[] {
+    return this.#need().choice
   }
 
   /** Starts a pass. */
   async begin(): Promise<void> {
     this.#passes ??= this.#fitted
-      ? await MixturePasses.from(this.#options, this.#fitted.parameters)
+      ? await MixturePasses.from(
+          { ...this.#options, components: [this.#fitted.parameters.weights.length] },
+          this.#fitted.parameters,
+        )
       : new MixturePasses(this.#options)
     this.#passes.begin()
   }
@@ -199,36 +218,14 @@ export class GaussianMixture implements Model<MixtureScores> {
     requireFinite(window)
     if (window.rows === 0) return
     this.beginOnline()
-    const fitted = this.#need()
-    const { windows = 0 } = fitted
-    const { center, covariance } = fitted.parameters
-    const { regularization } = this.#options
-    const step = (windows + delay) ** -decay
-    const moments = momentsBehind(fitted.parameters, regularization)
-    const scores = [...(fitted.recent.length > 0 ? fitted.recent : fitted.quantiles)]
-    const densities = await this.#densities()
-    let keep = 1 - step
-    for (const block of this.#blocksOf(window)) {
-      const part = await expectation(covariance, densities, block)
-      addMoments(moments, part.moments, step / window.rows, keep)
-      for (const score of part.density) scores.push(score)
-      keep = 1
-    }
-    const parameters = maximize(moments, covariance, center, regularization)
-    const recent = Float64Array.from(scores.slice(-recentScores))
-    this.#fitted = {
-      ...fitted,
-      parameters,
-      densities: await densitiesOf(parameters),
-      rows: fitted.rows + window.rows,
-      quantiles: quantilesOf(recent.slice()),
-      recent,
-      windows: windows + 1,
-    }
+    this.#fitted = await onlineStep(this.#need(), await this.#densities(), this.#blocksOf(window), {
+      windowRows: window.rows,
+      regularization: this.#options.regularization,
+    })
   }
 
   /** Log density and percentile of each row. */
-  async apply(rows: Matrix): Promise<MixtureScores> {
+  async apply(rows: Matrix): Promise<DensityScores> {
     const { parameters, quantiles } = this.#need()
     const densities = await this.#densities()
     const scores = new Float64Array(rows.rows)
@@ -244,7 +241,7 @@ export class GaussianMixture implements Model<MixtureScores> {
   async responsibilities(rows: Matrix): Promise<Matrix> {
     const { parameters } = this.#need()
     const densities = await this.#densities()
-    const { components } = this.#options
+    const components = parameters.weights.length
     const values = new Float64Array(rows.rows * components)
     let at = 0
     for (const block of this.#blocksOf(rows)) {
@@ -263,7 +260,8 @@ export class GaussianMixture implements Model<MixtureScores> {
 
   /** What was fitted. */
   state(): ModelState {
-    return mixtureState(this.#need(), { ...this.#options })
+    const fitted = this.#need()
+    return mixtureState(fitted, { ...this.#options, components: fitted.parameters.weights.length })
   }
 
   #need(): FittedMixture {
@@ -284,8 +282,8 @@ export class GaussianMixture implements Model<MixtureScores> {
   }
 
   #blocksOf(rows: Matrix): Iterable<Matrix> {
-    const { components, covariance } = this.#options
-    requireColumns(rows, this.#need().parameters.center.length)
-    return blocksOf(rows, rowsPerBlock(rowBytes(covariance, components, rows.columns)))
+    const { covariance, center, weights } = this.#need().parameters
+    requireColumns(rows, center.length)
+    return blocksOf(rows, rowsPerBlock(rowBytes(covariance, weights.length, rows.columns)))
   }
 }

@@ -1,8 +1,8 @@
 import { DataError } from '../errors.ts'
 import type { Covariance } from '../kernels/mixture-graphs.ts'
 import { type FitSettings, MixtureFit } from './mixture-fit.ts'
-import type { FittedMixture } from './mixture-state.ts'
-import { densitiesOf, logDensity, type MixtureParameters, rowBytes } from './mixture.ts'
+import type { ComponentsBic, FittedMixture } from './mixture-state.ts'
+import { bic, densitiesOf, logDensity, type MixtureParameters, rowBytes } from './mixture.ts'
 import type { Matrix } from './model.ts'
 import { quantilesOf } from './quantiles.ts'
 import { RowBlocks, rowsPerBlock } from './row-blocks.ts'
@@ -17,8 +17,8 @@ const scoreRows = 65_536
 
 /** What the passes need to know. */
 export interface PassSettings extends FitSettings {
-  /** How many Gaussians. */
-  readonly components: number
+  /** Numbers of Gaussians to choose from, ascending. */
+  readonly components: readonly number[]
   /** Shape of the covariances. */
   readonly covariance: Covariance
   /** For the draws of k-means++. */
@@ -35,6 +35,7 @@ export class MixturePasses {
   readonly #settings: PassSettings
   #phase: Phase
   #fits: readonly MixtureFit[]
+  #choice: readonly ComponentsBic[] = []
   #blocks: RowBlocks | undefined
   #sample: RowSample | undefined
   #columns = 0
@@ -94,10 +95,10 @@ export class MixturePasses {
   /** Ends the pass; gives the fitted mixture after the last one. */
   async end(): Promise<FittedMixture | undefined> {
     await this.#blocks?.flush()
-    const { components } = this.#settings
-    if (this.#rows < components)
+    const [fewest = 1] = this.#settings.components
+    if (this.#rows < fewest)
       throw new DataError(
-        `Expected at least ${String(components)} rows for as many components, got ${String(this.#rows)}`,
+        `Expected at least ${String(fewest)} rows for as many components, got ${String(this.#rows)}`,
         { url: 'memory' },
       )
     if (this.#phase === 'sample') await this.#endSample()
@@ -109,13 +110,14 @@ export class MixturePasses {
   #started(columns: number): RowBlocks {
     if (this.#blocks) return this.#blocks
     const { components, covariance } = this.#settings
+    const most = components.at(-1) ?? 1
     this.#columns = this.#fits[0]?.parameters.center.length ?? columns
     if (this.#phase === 'sample') {
       const fitting = Math.min(sampleRows, Math.floor(sampleBytes / (8 * columns)))
-      const rows = Math.max(fitting, sampleRowsPerComponent * components)
+      const rows = Math.max(fitting, sampleRowsPerComponent * most)
       this.#sample = new RowSample(rows, columns)
     } else if (this.#phase === 'scores') this.#sample = new RowSample(scoreRows, 1)
-    const blockRows = rowsPerBlock(rowBytes(covariance, components, columns))
+    const blockRows = rowsPerBlock(rowBytes(covariance, most, columns))
     return (this.#blocks = new RowBlocks(blockRows, (block) => this.#learnBlock(block), {
       columns: this.#columns,
     }))
@@ -134,7 +136,7 @@ export class MixturePasses {
   async #score(block: Matrix): Promise<void> {
     const keys = hashRows(block)
     const { covariance } = this.#settings
-    const scores = await logDensity(covariance, this.#best().densities, block)
+    const scores = await logDensity(covariance, this.#kept.densities, block)
     this.#sample?.add(keys, scores)
     for (const score of scores) this.#density += score
   }
@@ -142,8 +144,10 @@ export class MixturePasses {
   async #endSample(): Promise<void> {
     const rows = this.#sample?.rows()
     const fits: MixtureFit[] = []
-    for (let stream = 0; rows && stream < this.#settings.starts; stream++)
-      fits.push(await MixtureFit.from(rows, stream, this.#settings))
+    const { components: numbers, starts } = this.#settings
+    for (const components of numbers.filter((n) => n <= this.#rows))
+      for (let stream = 0; rows && stream < starts; stream++)
+        fits.push(await MixtureFit.from(rows, stream, { ...this.#settings, components }))
     this.#fits = fits
     this.#phase = 'expectation'
   }
@@ -151,27 +155,41 @@ export class MixturePasses {
   async #endStep(): Promise<void> {
     for (const fit of this.#fits) if (!fit.done) await fit.end()
     if (this.#fits.some((fit) => !fit.done)) return
-    this.#fits = [this.#best()]
+    const ranked = this.#fits
+      .map((fit) => ({
+        fit,
+        components: fit.parameters.weights.length,
+        bic: bic(fit.parameters, this.#rows, fit.meanLogDensity),
+      }))
+      .sort((a, b) => a.bic - b.bic)
+    const numbers = [...new Set(this.#fits.map((fit) => fit.parameters.weights.length))]
+    this.#choice = numbers.map((components) => ({
+      components,
+      bic: ranked.find((one) => one.components === components)?.bic ?? NaN,
+    }))
+    this.#fits = ranked.slice(0, 1).map(({ fit }) => fit)
     this.#phase = 'scores'
   }
 
   #endScores(): FittedMixture {
-    const { parameters, densities } = this.#best()
+    const { parameters, densities } = this.#kept
     const scores = this.#sample?.rows().values
     return {
       parameters,
       densities,
       rows: this.#rows,
       meanLogDensity: this.#density / this.#rows,
+      choice: this.#choice,
       quantiles: quantilesOf(Float64Array.from(scores ?? [])),
       recent: new Float64Array(0),
       windows: undefined,
     }
   }
 
-  #best(): MixtureFit {
-    const [first, ...others] = this.#fits
-    if (!first) throw new Error('Expected a start of EM, got none')
-    return others.reduce((a, b) => (b.meanLogDensity > a.meanLogDensity ? b : a), first)
+  /** The start that was kept. */
+  get #kept(): MixtureFit {
+    const [kept] = this.#fits
+    if (!kept) throw new Error('Expected a start of EM, got none')
+    return kept
   }
 }

@@ -2,6 +2,14 @@ import type { Covariance } from '../kernels/mixture-graphs.ts'
 import type { Densities, MixtureParameters } from './mixture.ts'
 import { float64Array, type Json, type ModelState, requireState } from './model.ts'
 
+/** What a number of components was worth in a fit. */
+export interface ComponentsBic {
+  /** How many Gaussians. */
+  readonly components: number
+  /** Bayesian information criterion at the last step of the best start; lower is better. */
+  readonly bic: number
+}
+
 /** A fitted mixture, and what online learning goes on from. */
 export interface FittedMixture {
   /** The mixture. */
@@ -12,6 +20,8 @@ export interface FittedMixture {
   readonly rows: number
   /** Mean log density of the rows of the fit; NaN if there was none. */
   readonly meanLogDensity: number
+  /** The numbers of components that the fit chose from, ascending. */
+  readonly choice: readonly ComponentsBic[]
   /** Quantiles of the scores of learned rows; none if there was no fit. */
   readonly quantiles: Float64Array
   /** Scores that the quantiles are of while learning online. */
@@ -28,7 +38,7 @@ export function mixtureState(
   fitted: FittedMixture,
   options: Readonly<Record<string, Json>>,
 ): ModelState {
-  const { parameters, rows, meanLogDensity, quantiles, recent, windows } = fitted
+  const { parameters, rows, meanLogDensity, choice, quantiles, recent, windows } = fitted
   const { center, weights, means, covariances } = parameters
   const [k, d] = [weights.length, center.length]
   return {
@@ -38,6 +48,7 @@ export function mixtureState(
     parameters: {
       options,
       meanLogDensity: Number.isNaN(meanLogDensity) ? null : meanLogDensity,
+      choice: choice.map(({ components, bic }) => ({ components, bic })),
       windows: windows ?? null,
     },
     arrays: {
@@ -70,7 +81,7 @@ export function fittedMixture(
   state: ModelState,
   { components: k, covariance }: { readonly components: number; readonly covariance: Covariance },
 ): FittedMixture {
-  const { meanLogDensity, windows } = state.parameters
+  const { meanLogDensity, choice, windows } = state.parameters
   const center = float64Array(state, 'center', [null])
   const d = center.length
   return {
@@ -84,6 +95,7 @@ export function fittedMixture(
     densities: undefined,
     rows: state.rowsSeen,
     meanLogDensity: typeof meanLogDensity === 'number' ? meanLogDensity : NaN,
+    choice: Array.isArray(choice) ? (choice as ComponentsBic[]) : [],
     quantiles: float64Array(state, 'quantiles', [null]),
     recent: float64Array(state, 'recent', [null]),
     windows: typeof windows === 'number' ? windows : undefined,

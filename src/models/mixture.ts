@@ -57,6 +57,21 @@ export function rowBytes(covariance: Covariance, components: number, columns: nu
   return 8 * (covariance === 'diagonal' ? 2 * columns + components : components * columns)
 }
 
+/** Numbers that a fit may choose: weights, means, covariances. */
+export function freeParameters({ covariance, center, weights }: MixtureParameters): number {
+  const [k, d] = [weights.length, center.length]
+  return k - 1 + k * d + k * (covariance === 'diagonal' ? d : (d * (d + 1)) / 2)
+}
+
+/**
+ * The Bayesian information criterion, p·ln n − 2·ln L, with p free parameters and the likelihood L of n rows; lower is better.
+ *
+ * @see G. Schwarz, "Estimating the dimension of a model", 1978
+ */
+export function bic(parameters: MixtureParameters, rows: number, meanLogDensity: number): number {
+  return freeParameters(parameters) * Math.log(rows) - 2 * rows * meanLogDensity
+}
+
 /** Moments of no rows. */
 export function emptyMoments(covariance: Covariance, components: number, columns: number): Moments {
   const size = components * columns

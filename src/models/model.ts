@@ -8,6 +8,20 @@ export interface Matrix {
   readonly columns: number
   /** `rows * columns` values. */
   readonly values: Float32Array | Float64Array
+  /** The group of each row, null for none; without them no model asks. */
+  readonly groups?: readonly (string | null)[]
+}
+
+/** What is known before a fit. */
+export interface FitSize {
+  /** Values in a row. */
+  readonly columns: number
+  /** The shape of a row's tensor. */
+  readonly shape: readonly number[]
+  /** Rows that it is fitted on, nulls counted too in mode `fit`. */
+  readonly rows: number
+  /** For whatever is random. */
+  readonly seed: number
 }
 
 /**

@@ -3,7 +3,7 @@ import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { makeFolder } from './output-folder.ts'
 import { afterRun, runWhole } from './run-whole.ts'
-import { fittedScores, writeAbout } from './scores.ts'
+import { fittedScores, hasText, writeAbout } from './scores.ts'
 import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 /** Fits the models that `score` uses and writes them to a folder. */
@@ -18,7 +18,12 @@ export async function fit(
   await makeFolder(out)
   const rows = pictures ? await features(items.rows, settings) : items.rows
   const ran = await runWhole(await fittedScores(rows, out), options, context)
-  await afterRun(ran, async () => writeAbout(out, pictures ? await featureHash(settings) : null))
+  await afterRun(ran, async () =>
+    writeAbout(out, {
+      model_hash: pictures ? await featureHash(settings) : null,
+      by_label: await hasText(rows, 'label'),
+    }),
+  )
   const counts = itemCounts(ran)
   return {
     summary: { ...counts, models: out, seconds: ran.seconds },

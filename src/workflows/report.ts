@@ -7,10 +7,12 @@ import { toParquet } from '../../connectors/to-parquet.ts'
 import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates } from '../../operators/duplicates.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
+import type { GroupGap } from '../models/familiarity.ts'
 import type { PageSummary } from '../report/page-data.ts'
 import { reportPage } from '../report/report-page.ts'
 import type { RunSummary } from '../run/run.ts'
 import { featureColumns, featureHash, features } from './features.ts'
+import { gapText } from './gaps.ts'
 import { GroupCounter, type GroupCounts } from './group-counter.ts'
 import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
@@ -18,7 +20,15 @@ import { LabelCounter } from './label-counter.ts'
 import { makeFolder, putText } from './output-folder.ts'
 import { madeByText } from './rejects.ts'
 import { afterRun, runWhole } from './run-whole.ts'
-import { componentsOf, coordinates, fittedScores, writeAbout } from './scores.ts'
+import {
+  componentsOf,
+  coordinates,
+  fittedScores,
+  fittedSplits,
+  hasText,
+  splitGaps,
+  writeAbout,
+} from './scores.ts'
 import { versions } from './versions.ts'
 import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
@@ -26,7 +36,8 @@ import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.
 const itemColumns = [
   ...['id', 'label', 'split', 'width', 'height', 'channels', 'bytes'],
   ...['exact_group', 'near_group', 'near_id', 'near_distance'],
-  ...['familiarity', 'familiarity_percentile', 'x', 'y'],
+  ...['familiarity', 'familiarity_percentile'],
+  ...['label_familiarity', 'label_familiarity_percentile', 'x', 'y'],
 ]
 
 /** The files of a report. */
@@ -55,19 +66,22 @@ export async function report(
   await makeFolder(options.out)
   const tables = await writeTables(options, context)
   return afterRun(tables.ran, async () => {
-    await writeAbout(files.models, tables.model_hash)
+    const { model_hash, by_label } = tables
+    await writeAbout(files.models, { model_hash, by_label })
     const done =
       (await earlierSummary(files, tables.ran)) ?? (await writePage(options, tables, started))
     return { summary: done, text: textOf(done, files.page) }
   })
 }
 
-type Summary = PageSummary & GroupCounts & Record<string, unknown>
+type Summary = PageSummary &
+  GroupCounts &
+  Record<string, unknown> & { readonly splitGaps: readonly GroupGap[] }
 
 /** Writes the page and the summary; returns the summary. */
 async function writePage(
   options: FolderOptions,
-  { ran, model_hash, components }: Tables,
+  { ran, model_hash, components, by_split }: Tables,
   started: { readonly date: Date; readonly at: number },
 ): Promise<Summary> {
   const files = filesIn(options.out)
@@ -77,6 +91,7 @@ async function writePage(
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
     ...itemCounts(ran),
     ...(await countedIn(files)),
+    splitGaps: by_split ? await splitGaps(files.models) : [],
     decoded: decodedCount(ran),
     startedAt: started.date.toISOString(),
     timings: { tables: tablesSeconds, total: tablesSeconds },
@@ -133,6 +148,8 @@ interface Tables {
   readonly ran: RunSummary
   readonly model_hash: string | null
   readonly components: number
+  readonly by_label: boolean
+  readonly by_split: boolean
 }
 
 /** Runs everything up to the tables and models; returns what the run did. */
@@ -144,7 +161,10 @@ async function writeTables(options: FolderOptions, context: WorkflowContext): Pr
   const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
   const rows = pictures ? await features(items.rows, settings) : items.rows
   const scored = flowOf(
-    (await fittedScores(rows, files.models)).pipe(await duplicatesIn(rows), coordinates()),
+    (await fittedSplits(await fittedScores(rows, files.models), files.models)).pipe(
+      await duplicatesIn(rows),
+      coordinates(),
+    ),
   )
   const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
   function present(names: readonly string[]): string[] {
@@ -158,7 +178,11 @@ async function writeTables(options: FolderOptions, context: WorkflowContext): Pr
   const command = madeByText({ command: 'report', options })
   const ran = await runWhole(job, options, context, { rejects: toParquet(files.rejects), command })
   const model_hash = pictures ? await featureHash(settings) : null
-  return { ran, model_hash, components: await componentsOf(rows) }
+  return {
+    ...{ ran, model_hash, components: await componentsOf(rows) },
+    by_label: await hasText(rows, 'label'),
+    by_split: await hasText(rows, 'split'),
+  }
 }
 
 /** Duplicates by what the rows have: embeddings that came as they are may lack the hashes. */
@@ -188,13 +212,14 @@ async function* thumbnails(path: string): AsyncGenerator<RecordBatch> {
   if (there) yield* fromParquet(path, { columns: ['id', 'thumbnail'] })
 }
 
-function textOf(summary: PageSummary & GroupCounts, page: string): string {
-  const { exactGroups, nearGroups, lookAlikeGroups, leaks } = summary
+function textOf(summary: Summary, page: string): string {
+  const { exactGroups, nearGroups, lookAlikeGroups, leaks, splitGaps } = summary
   const total = summary.timings['total'] ?? 0
   return [
     `${countsText(summary)} in ${total.toFixed(1)} s`,
     `${counted(exactGroups, 'group')} of exact copies, ${String(leaks.exact)} across splits`,
     `${counted(nearGroups, 'group')} of near duplicates (${String(lookAlikeGroups)} of more than exact copies), ${String(leaks.near)} across splits`,
+    ...splitGaps.map((gap) => gapText(`familiarity of ${gap.other} beside ${gap.fit}`, gap)),
     `report: ${page}`,
   ].join('\n')
 }

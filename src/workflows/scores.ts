@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RecordBatch, Schema } from 'apache-arrow'
+import { familiarity } from '../../operators/familiarity.ts'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { pca } from '../../operators/pca.ts'
@@ -9,8 +11,13 @@ import { column, float64Column, withColumns } from '../batch/batch.ts'
 import { ConnectorError, DataError, OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
-import { requireField, schemaWith } from '../batch/schema.ts'
+import { isKind, requireField, schemaWith } from '../batch/schema.ts'
 import { tensorShape, tensorValues } from '../batch/tensor.ts'
+import { densityStrategy } from '../models/density-strategies.ts'
+import { Familiarity, type GroupGap } from '../models/familiarity.ts'
+import { GaussianMixture } from '../models/gaussian-mixture.ts'
+import { restoredModel } from '../models/save.ts'
+import type { ScoreReferences } from './gaps.ts'
 import { putText } from './output-folder.ts'
 
 /** Most components that familiarity is estimated in. */
@@ -31,15 +38,12 @@ export async function componentsOf(rows: Flow<RecordBatch>): Promise<number> {
 }
 
 /** The folders of the models in the folder that `report` and `fit` write. */
-export function modelFolders(models: string): {
-  pca: string
-  gmm: string
-  neighbors: string
-  about: string
-} {
+export function modelFolders(models: string) {
   return {
     pca: join(models, 'pca'),
     gmm: join(models, 'gmm'),
+    labels: join(models, 'labels'),
+    splits: join(models, 'splits'),
     neighbors: join(models, 'neighbors'),
     about: join(models, 'about.json'),
   }
@@ -50,29 +54,46 @@ export async function fittedScores(
   rows: Flow<RecordBatch>,
   models: string,
 ): Promise<Flow<RecordBatch>> {
-  const folder = modelFolders(models)
-  const components = await componentsOf(rows)
-  return flowOf(
-    rows.pipe(
-      finite(),
-      pca({ components, save: folder.pca }),
-      gmm({ save: folder.gmm }),
-      neighbors({ save: folder.neighbors }),
-    ),
-  )
+  const scored = await fittedFamiliarity(rows, models)
+  return flowOf(scored.pipe(neighbors({ save: modelFolders(models).neighbors })))
 }
 
 /** Adds the same columns by the models in `models`, which stay as they are; neighbours are among the fitted rows. */
-export function frozenScores(rows: Flow<RecordBatch>, models: string): Flow<RecordBatch> {
+export async function frozenScores(
+  rows: Flow<RecordBatch>,
+  models: string,
+  about: AboutModels,
+): Promise<Flow<RecordBatch>> {
+  const scored = await frozenFamiliarity(rows, models, about)
+  return flowOf(scored.pipe(neighbors({ model: modelFolders(models).neighbors })))
+}
+
+/** Fits familiarity to all rows, and where they have labels to those of each, and saves it in `models`. */
+export async function fittedFamiliarity(
+  rows: Flow<RecordBatch>,
+  models: string,
+): Promise<Flow<RecordBatch>> {
   const folder = modelFolders(models)
-  return flowOf(
-    rows.pipe(
-      finite(),
-      pca({ model: folder.pca }),
-      gmm({ model: folder.gmm }),
-      neighbors({ model: folder.neighbors }),
-    ),
+  const components = await componentsOf(rows)
+  const scored = rows.pipe(
+    finite(),
+    pca({ components, save: folder.pca }),
+    gmm({ save: folder.gmm }),
   )
+  if (!(await hasText(rows, 'label'))) return flowOf(scored)
+  return flowOf(scored.pipe(familiarity({ by: 'label', save: folder.labels })))
+}
+
+/** Adds the familiarity columns by the models in `models`. */
+export async function frozenFamiliarity(
+  rows: Flow<RecordBatch>,
+  models: string,
+  { by_label = false }: AboutModels,
+): Promise<Flow<RecordBatch>> {
+  const folder = modelFolders(models)
+  const scored = rows.pipe(finite(), pca({ model: folder.pca }), gmm({ model: folder.gmm }))
+  if (!by_label || !(await hasText(rows, 'label'))) return flowOf(scored)
+  return flowOf(scored.pipe(familiarity({ by: 'label', model: folder.labels })))
 }
 
 /** One embedding that no model can learn or score is a reject, and not the end of all. */
@@ -80,26 +101,81 @@ function finite() {
   return requireFinite({ columns: ['embedding'], onError: 'reject' })
 }
 
+/** Fits familiarity to the rows of each split, where they have splits, for the gaps between these. */
+export async function fittedSplits(
+  rows: Flow<RecordBatch>,
+  models: string,
+): Promise<Flow<RecordBatch>> {
+  if (!(await hasText(rows, 'split'))) return rows
+  return flowOf(
+    rows.pipe(familiarity({ by: 'split', gaps: true, save: modelFolders(models).splits })),
+  )
+}
+
+/** The gaps between the splits that {@link fittedSplits} found. */
+export async function splitGaps(models: string): Promise<readonly GroupGap[]> {
+  return (await groupedModel(modelFolders(models).splits)).gaps
+}
+
+/** How the fitted rows score: all, and those of each label. */
+export async function scoreReferences(
+  models: string,
+  { by_label = false }: AboutModels,
+): Promise<ScoreReferences> {
+  const folder = modelFolders(models)
+  const all = await restoredModel(folder.gmm, 'gaussian-mixture', (state) =>
+    GaussianMixture.fromState(state),
+  )
+  const labels = by_label ? (await groupedModel(folder.labels)).densities : []
+  return {
+    all: all.reference,
+    labels: new Map([...labels].map(([label, { reference }]) => [label, reference])),
+  }
+}
+
+function groupedModel(folder: string): Promise<Familiarity> {
+  return restoredModel(folder, 'familiarity', (state) =>
+    Familiarity.fromState(state, densityStrategy({ type: 'gmm' })),
+  )
+}
+
+/** Whether rows have a text column `name`. */
+export async function hasText(rows: Flow<RecordBatch>, name: string): Promise<boolean> {
+  const field = (await rows.schema())?.fields.find((f) => f.name === name)
+  return field !== undefined && isKind(field, 'text')
+}
+
 /** What models know of the embeddings that they were fitted to. */
 export interface AboutModels {
   /** See `featureHash`; null for embeddings that came as they are. */
   readonly model_hash: string | null
+  /** Whether familiarity was fitted by label too. */
+  readonly by_label?: boolean
 }
 
-/** Notes which features the models in `models` are for. */
-export async function writeAbout(models: string, model_hash: string | null): Promise<void> {
-  await putText(modelFolders(models).about, `${JSON.stringify({ model_hash })}\n`)
+/** Notes what the models in `models` are for. */
+export async function writeAbout(models: string, about: AboutModels): Promise<void> {
+  await putText(modelFolders(models).about, `${JSON.stringify(about)}\n`)
+}
+
+/** Whether `path` is a folder of models. */
+export function isModels(path: string): boolean {
+  return existsSync(modelFolders(path).about)
 }
 
 /**
- * Checks that the models in `models` are for these features.
+ * Checks that the models in `models` are for these features; returns what is known of them.
  *
  * @throws {ConnectorError} if there are no models
  * @throws {DataError} if the folder is damaged
  * @throws {OptionError} if they are for embeddings of another model
  */
-export async function requireAbout(models: string, model_hash: string | null): Promise<void> {
-  if ((await aboutModels(models)).model_hash === model_hash) return
+export async function requireAbout(
+  models: string,
+  model_hash: string | null,
+): Promise<AboutModels> {
+  const about = await aboutModels(models)
+  if (about.model_hash === model_hash) return about
   throw new OptionError(
     `Expected embeddings of the model that \`${models}\` was fitted to, got those of another; give the same --model`,
   )

@@ -54,6 +54,12 @@ export interface ScoreOptions extends WorkflowOptions {
   readonly rejects?: string
 }
 
+/** Options of `compare`. */
+export interface CompareOptions extends WorkflowOptions {
+  /** Folder of fitted models, or a source that is fitted. */
+  readonly fit: SourceSpec
+}
+
 /** What a workflow is given to stop it and to follow it. */
 export interface WorkflowContext {
   /** Aborts when it is to stop and publish nothing. */
@@ -75,7 +81,7 @@ export interface WorkflowResult {
 }
 
 /**
- * A workflow: `report`, `fit`, `score`. One that was cut short at any point comes out right when it is
+ * A workflow: `report`, `fit`, `score`, `compare`. One that was cut short at any point comes out right when it is
  * called again with `checkpoint.resume`; fails with a `SuspendedError` when it is drained.
  */
 export type Workflow<Options> = (

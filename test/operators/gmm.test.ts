@@ -165,6 +165,16 @@ describe('gmm', () => {
     await expect(run(flowIn(2, true, few), { components: 5 })).rejects.toThrow(DataError)
   })
 
+  it('chooses among numbers of components', async () => {
+    const models: GaussianMixture[] = []
+    await run(flowIn(77), { components: { from: 1, to: 4 }, onModel: (m) => models.push(m) })
+    const choice = models[0]?.choice ?? []
+    expect(choice.map(({ components }) => components)).toEqual([1, 2, 3, 4])
+    const lowest = choice.reduce((a, b) => (b.bic < a.bic ? b : a))
+    expect(models[0]?.weights).toHaveLength(lowest.components)
+    expect(lowest.components).toBeGreaterThan(1)
+  })
+
   it('is refused where it does not fit, before a row is read', async () => {
     const schemaOf = (given: GmmOptions) => flowOf(flowIn(9).pipe(gmm(given))).schema()
     expect((await schemaOf({ model: saved }))?.names).toEqual([
@@ -183,6 +193,7 @@ describe('gmm', () => {
   it('checks its options at the call', () => {
     expect(() => gmm({ covariance: 'ful' as never })).toThrow('did you mean `full`?')
     expect(() => gmm({ components: 0 })).toThrow(OptionError)
+    expect(() => gmm({ components: { from: 2, to: 1 } })).toThrow(OptionError)
     expect(() => gmm({ component: 1 } as never)).toThrow('did you mean `components`?')
   })
 })

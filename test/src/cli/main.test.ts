@@ -7,6 +7,7 @@ const commands = [
   'fit',
   'score',
   'export',
+  'compare',
   'run',
   'check',
   'explain',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +31,20 @@ interface Given {
 const golden = sklearn('mixture') as {
   readonly given: Readonly<Record<string, Given>>
   readonly held_out: Readonly<Record<string, { readonly best_of_10: number }>>
+}
+
+const densities = JSON.parse(
+  readFileSync(new URL('../../fixtures/density/densities.json', import.meta.url), 'utf8'),
+) as {
+  readonly given: {
+    readonly weights: number[]
+    readonly means: number[][]
+    readonly diagonal: number[][]
+    readonly full: number[][][]
+    readonly x: number[][]
+    readonly log_density: Readonly<Record<'diagonal' | 'full', number[]>>
+  }
+  readonly fitted: { readonly x: number[][] } & Readonly<Record<'diagonal' | 'full', number[]>>
 }
 
 let train: Matrix
@@ -106,6 +121,27 @@ describe.each(kinds)('GaussianMixture, %s', (covariance) => {
     const one = await fit(train, { ...options, maxIterations: 30 })
     const three = await fit(train, { ...options, starts: 3, maxIterations: 30 })
     expect(three.meanLogDensity).toBeGreaterThanOrEqual(one.meanLogDensity - 1e-3)
+  })
+
+  it('chooses the number of components by BIC, as if each had been fitted by itself', async () => {
+    const settings = { covariance, maxIterations: 20, seed: 3 }
+    const rows = slice(train, 0, 600)
+    const chosen = await fit(rows, { ...settings, components: [4, 1, 2], starts: 2 })
+    for (const { components, bic } of chosen.choice) {
+      const alone = await fit(rows, { ...settings, components, starts: 2 })
+      expect(alone.choice).toEqual([{ components, bic }])
+      // One M step lies between the BIC of the last step and that of the model.
+      expect(Math.abs(alone.bic / bic - 1)).toBeLessThan(0.01)
+      if (components === chosen.weights.length)
+        expect(alone.state()).toEqual({
+          ...chosen.state(),
+          parameters: alone.state().parameters,
+        })
+    }
+    expect(chosen.choice.map(({ components }) => components)).toEqual([1, 2, 4])
+    const best = chosen.choice.reduce((a, b) => (b.bic < a.bic ? b : a))
+    expect(chosen.weights).toHaveLength(best.components)
+    expect(GaussianMixture.fromState(chosen.state()).choice).toEqual(chosen.choice)
   })
 
   it('gives the same bits however its rows are batched', async () => {
@@ -220,6 +256,39 @@ describe.each(kinds)('GaussianMixture, %s', (covariance) => {
   })
 })
 
+describe('GaussianMixture beside other implementations', () => {
+  it.each(kinds)('equals the log densities of another implementation, %s', async (covariance) => {
+    const { weights, means, x, log_density: expected, ...covariances } = densities.given
+    const mixture = GaussianMixture.fromParameters({
+      covariance,
+      weights: Float64Array.from(weights),
+      means: Float64Array.from(means.flat()),
+      covariances: Float64Array.from(covariances[covariance].flat(2)),
+    })
+    const { logDensity } = await mixture.apply(matrixOf(x))
+    logDensity.forEach((value, row) => {
+      expect(value / (expected[covariance][row] ?? NaN)).toBeCloseTo(1, 10)
+    })
+    const fitted = await fit(matrixOf(densities.fitted.x), { components: 1, covariance })
+    const scores = (await fitted.apply(matrixOf(densities.fitted.x))).logDensity
+    scores.forEach((value, row) => {
+      expect(value).toBeCloseTo(densities.fitted[covariance][row] ?? NaN, 8)
+    })
+  })
+
+  it.each(kinds)('scores where variances differ by a factor of 1e12, %s', async (covariance) => {
+    const variances = [1e8, 1e-4]
+    const mixture = GaussianMixture.fromParameters({
+      covariance,
+      weights: Float64Array.of(1),
+      means: Float64Array.of(0, 0),
+      covariances: Float64Array.from(covariance === 'full' ? [1e8, 0, 0, 1e-4] : variances),
+    })
+    const { logDensity } = await mixture.apply(matrixOf([[1e4, 0.01]]))
+    expect(logDensity[0]).toBeCloseTo(-1 - Math.log(2 * Math.PI) - Math.log(1e4) / 2, 10)
+  })
+})
+
 describe('GaussianMixture on few or odd rows', () => {
   it.each(kinds)('gives identical rows and constant columns the regularization, %s', async (c) => {
     const same = { rows: 12, columns: 2, values: new Float64Array(24).fill(1000) }
@@ -299,6 +368,55 @@ describe('GaussianMixture on few or odd rows', () => {
     await expect(fit(rows, { components: 1, covariance: c, regularization: 0 })).rejects.toThrow(
       'Expected positive definite covariances, got a singular one in component 0: a larger `regularization` is needed',
     )
+  })
+
+  it.each(kinds)('finds the number of clouds by BIC, %s', async (c) => {
+    let state = 5
+    const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+    const gauss = (): number => Math.sqrt(-2 * Math.log(random())) * Math.cos(6.283 * random())
+    const rows = matrixOf(
+      Array.from({ length: 300 }, (_, i) => [gauss() + 8 * (i % 3), gauss() - 8 * (i % 3)]),
+    )
+    const mixture = await fit(rows, { components: { from: 1, to: 6 }, covariance: c })
+    expect(mixture.weights).toHaveLength(3)
+    expect(mixture.choice).toHaveLength(6)
+    // 2 weights, 6 numbers of means, and 2 or 3 of each covariance.
+    expect(mixture.freeParameters).toBe(c === 'diagonal' ? 14 : 17)
+    const { logDensity } = await mixture.apply(rows)
+    const likelihood = logDensity.reduce((a, b) => a + b)
+    expect(mixture.bic).toBeCloseTo(mixture.freeParameters * Math.log(300) - 2 * likelihood, 6)
+    mixture.beginOnline()
+    await mixture.learnOnline(slice(rows, 0, 50))
+    expect(mixture.weights).toHaveLength(3)
+  })
+
+  it('leaves out numbers of components that are too many for the rows', async () => {
+    const rows = slice(train, 0, 3)
+    const mixture = await fit(rows, { components: { from: 2, to: 9 } })
+    expect(mixture.choice.map(({ components }) => components)).toEqual([2, 3])
+    await expect(fit(rows, { components: [5, 4] })).rejects.toThrow(
+      'Expected at least 4 rows for as many components, got 3',
+    )
+  })
+
+  it.each([
+    [[], 'Expected option `components` to leave a choice of 1 to 64 numbers, got 0'],
+    [
+      { from: 3, to: 2 },
+      'Expected option `components` to leave a choice of 1 to 64 numbers, got 0',
+    ],
+    [{ from: 1, to: 1e9 }, 'to leave a choice of 1 to 64 numbers, got 65'],
+    [
+      { from: 1 },
+      'Expected option `components` to be a number, a list, or { from, to }, got an object',
+    ],
+    [
+      { from: 0, to: 2 },
+      'Expected option `components.from` to be a positive integer, got `0` (number)',
+    ],
+    [[2, 1.5], 'Expected option `components` to be a positive integer, got `1.5` (number)'],
+  ])('refuses a choice of %j components', (components, message) => {
+    expect(() => new GaussianMixture({ components } as GaussianMixtureOptions)).toThrow(message)
   })
 
   it('checks its options, its order of calls and its state', async () => {

@@ -73,6 +73,7 @@ describe('report', () => {
         ...{ width: 256, height: 163, channels: 4, bytes: a.length },
         ...{ exact_group: null, near_group: null, near_id: null, near_distance: null },
         ...{ familiarity: expect.any(Number) as number, familiarity_percentile: 100, x: 0, y: 0 },
+        ...{ label_familiarity: null, label_familiarity_percentile: null },
       },
     ])
     expect(groups).toEqual([])
@@ -168,7 +169,8 @@ describe('report', () => {
     expect(items).toHaveLength(size)
     expect(Object.keys(items[0] ?? {})).toEqual([
       ...['id', 'label', 'exact_group', 'near_group', 'near_id', 'near_distance'],
-      ...['familiarity', 'familiarity_percentile', 'x', 'y'],
+      ...['familiarity', 'familiarity_percentile'],
+      ...['label_familiarity', 'label_familiarity_percentile', 'x', 'y'],
     ])
     expect(items[0]).toMatchObject({ near_id: 'row 10', label: 'even' })
     expect(items[0]?.['near_distance']).toBeCloseTo(0, 6)

@@ -152,7 +152,9 @@ describe('report on the bundled pictures', () => {
       ...{ id: 'Utf8', label: 'Utf8', split: 'Utf8' },
       ...{ width: 'Int32', height: 'Int32', channels: 'Int32', bytes: 'Int32' },
       ...{ exact_group: 'Int32', near_group: 'Int32', near_id: 'Utf8', near_distance: 'Float64' },
-      ...{ familiarity: 'Float64', familiarity_percentile: 'Float64', x: 'Float64', y: 'Float64' },
+      ...{ familiarity: 'Float64', familiarity_percentile: 'Float64' },
+      ...{ label_familiarity: 'Float64', label_familiarity_percentile: 'Float64' },
+      ...{ x: 'Float64', y: 'Float64' },
     })
     expect(await columnTypes(join(out, 'embeddings.parquet'))).toEqual({
       ...{ id: 'Utf8', content_hash: 'Utf8', model_hash: 'Utf8' },
@@ -195,6 +197,10 @@ describe('report on the bundled pictures', () => {
       labels: Object.fromEntries(
         [...new Set(labels)].sort().map((l) => [l, labels.filter((label) => label === l).length]),
       ),
+      splitGaps: [
+        expect.objectContaining({ fit: 'test', other: 'train', rows: 218, band: 'no gap' }),
+        expect.objectContaining({ fit: 'train', other: 'test', rows: 81, band: 'no gap' }),
+      ],
       splits: Object.fromEntries(
         ['test', 'train'].map((s) => [s, items.filter(({ split }) => split === s).length]),
       ),
