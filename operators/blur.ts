@@ -17,7 +17,8 @@ export interface BlurOptions extends PictureTaskOptions {
  * - Columns: `pixels` → `pixels`, of the same size.
  * - Values: the kernel reaches to 4 `sigma`; beyond the border the picture is mirrored, the outermost pixel not
  *   repeated. Computed in double precision, rounded to nearest.
- * - Nulls: a row without pixels is at fault (`MISSING`).
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range

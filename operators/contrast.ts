@@ -16,7 +16,8 @@ export interface ContrastOptions extends PictureTaskOptions {
  *
  * - Rows: n to at most n; order kept.
  * - Columns: `pixels` → `pixels`, of the same size; rounded to nearest and kept in 0 to 255.
- * - Nulls: a row without pixels is at fault (`MISSING`).
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range

@@ -37,7 +37,7 @@ export interface CropOptions extends PictureTaskOptions {
  * - Columns: `pixels` → `pixels`, a tensor of fixed shape height × width × 3. The columns `width` and `height` stay
  *   those of the original.
  * - Nulls: a row without pixels is at fault.
- * - Faults (`onError`): `MISSING`, `OUTSIDE` (the box reaches beyond the picture).
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says), `OUTSIDE` (the box reaches beyond it).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range, or one of `left` and `top` is missing

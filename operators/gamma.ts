@@ -21,7 +21,8 @@ export interface GammaOptions extends PictureTaskOptions {
  *
  * - Rows: n to at most n; order kept.
  * - Columns: `pixels` → `pixels`, of the same size.
- * - Nulls: a row without pixels is at fault (`MISSING`).
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range

@@ -11,7 +11,8 @@ export type GrayscaleOptions = PictureTaskOptions
  *
  * - Rows: n to at most n; order kept.
  * - Columns: `pixels` → `pixels`, of the same size, still with three channels, as models want them.
- * - Nulls: a row without pixels is at fault (`MISSING`).
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown

@@ -23,8 +23,8 @@ import {
   pixelsField,
 } from '../src/pictures/pixels.ts'
 import type { PictureTaskOptions } from '../src/tasks/picture-task.ts'
-import { onErrorChoices, refused } from '../src/tasks/row-tasks.ts'
-import type { RowErrorCode } from '../src/tasks/task.ts'
+import { type OnError, onErrorChoices, refused } from '../src/tasks/row-tasks.ts'
+import { pixelsIn, RowError } from '../src/tasks/task.ts'
 
 /** Options of {@link patches}. */
 export interface PatchesOptions extends PictureTaskOptions {
@@ -52,7 +52,7 @@ const pieceRows = 4096
  * - Columns: `pixels` → `pixels`, a tensor of fixed shape height × width × 3; `id` → `<id>#<left>,<top>`; adds
  *   `patch_of` (Utf8, the picture's `id`), `patch_left` and `patch_top` (Int32, pixels). The others are repeated.
  * - Nulls: a row without pixels is at fault.
- * - Faults (`onError`): `MISSING`, `OUTSIDE` (the picture is smaller than a patch).
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says), `OUTSIDE` (smaller than a patch).
  * - State: 16 MiB of patches or one that is larger, and the column of them. It is no row task: those before it and
  *   those after it have threads of their own.
  *
@@ -70,7 +70,6 @@ export function patches(options: PatchesOptions): OperatorFunction<RecordBatch, 
     options.stride === undefined ? undefined : positiveInteger('stride', options.stride)
   const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
   const grid: Grid = { width, height, across: stride ?? width, down: stride ?? height }
-  const mostRows = Math.max(1, Math.min(pieceRows, Math.floor(pieceBytes / (3 * width * height))))
 
   return operate<RecordBatch, RecordBatch>({
     name: 'patches',
@@ -80,31 +79,7 @@ export function patches(options: PatchesOptions): OperatorFunction<RecordBatch, 
     memoryBytes: 2 * pieceBytes,
     settings: { ...grid },
     start: ({ columns }) => ({
-      *next(batch) {
-        const field = picturesOf(batch.schema)
-        const [ids, vector] = [column(batch, 'id'), column(batch, 'pixels')]
-        const rest = withoutPixels(withoutHeavy(batch, columns))
-        const rejects: Reject[] = []
-        let held: Patch[] = []
-        for (let row = 0; row < batch.numRows; row++) {
-          const pixels = pixelsAt(field, vector, row)
-          const fault = faultOf(pixels, grid)
-          if (fault) {
-            const id = String(ids.get(row))
-            const reject = refused(onError, { id, operator: 'patches', ...fault })
-            if (reject) rejects.push(reject)
-            continue
-          }
-          for (const box of boxesIn(pixels as Pixels, grid)) {
-            held.push({ row, box, pixels: cut(pixels as Pixels, box) })
-            if (held.length < mostRows) continue
-            yield batchOfPatches(rest, held, grid)
-            held = []
-          }
-        }
-        if (held.length > 0) yield batchOfPatches(rest, held, grid)
-        if (rejects.length > 0) yield new Rejects(rejects)
-      },
+      next: (batch) => cutUp(withoutHeavy(batch, columns), batch, { grid, onError }),
     }),
   })
 }
@@ -120,6 +95,39 @@ interface Patch {
   readonly row: number
   readonly box: Box
   readonly pixels: Pixels
+}
+
+/** Yields the patches of the pictures in `batch` with the columns of `carried`, in pieces, then what was at fault. */
+function* cutUp(
+  carried: RecordBatch,
+  batch: RecordBatch,
+  { grid, onError }: { readonly grid: Grid; readonly onError: OnError },
+): Generator<RecordBatch | Rejects> {
+  const { width, height } = grid
+  const mostRows = Math.max(1, Math.min(pieceRows, Math.floor(pieceBytes / (3 * width * height))))
+  const field = picturesOf(batch.schema)
+  const [ids, vector] = [column(batch, 'id'), column(batch, 'pixels')]
+  const rest = withoutPixels(carried)
+  const rejects: Reject[] = []
+  let held: Patch[] = []
+  for (let row = 0; row < batch.numRows; row++) {
+    const picture = pictureOrFault(pixelsAt(field, vector, row), grid)
+    if (picture instanceof RowError) {
+      const { code, message } = picture
+      const id = String(ids.get(row))
+      const reject = refused(onError, { id, operator: 'patches', code, message })
+      if (reject) rejects.push(reject)
+      continue
+    }
+    for (const box of boxesIn(picture, grid)) {
+      held.push({ row, box, pixels: cut(picture, box) })
+      if (held.length < mostRows) continue
+      yield batchOfPatches(rest, held, grid)
+      held = []
+    }
+  }
+  if (held.length > 0) yield batchOfPatches(rest, held, grid)
+  if (rejects.length > 0) yield new Rejects(rejects)
 }
 
 function picturesOf(schema: Schema): Field {
@@ -149,17 +157,18 @@ function withoutPixels(batch: RecordBatch): RecordBatch {
   return select(batch, others)
 }
 
-/** Why a picture has no patch. */
-function faultOf(
-  pixels: Pixels | null,
-  { width, height }: PictureSize,
-): { readonly code: RowErrorCode; readonly message: string } | undefined {
-  if (!pixels)
-    return { code: 'MISSING', message: 'Expected a picture in column `pixels`, got null' }
-  if (contains(pixels, { left: 0, top: 0, width, height })) return undefined
-  const wanted = `${String(width)} × ${String(height)}`
-  const got = `${String(pixels.width)} × ${String(pixels.height)}`
-  return { code: 'OUTSIDE', message: `Expected at least ${wanted} pixels, got ${got}` }
+/** The picture, or why it has no patch. */
+function pictureOrFault(value: Pixels | null, { width, height }: Grid): Pixels | RowError {
+  try {
+    const pixels = pixelsIn({ pixels: value }, 'pixels')
+    if (contains(pixels, { left: 0, top: 0, width, height })) return pixels
+    const wanted = `${String(width)} × ${String(height)}`
+    const got = `${String(pixels.width)} × ${String(pixels.height)}`
+    return new RowError('OUTSIDE', `Expected at least ${wanted} pixels, got ${got}`)
+  } catch (error) {
+    if (error instanceof RowError) return error
+    throw error
+  }
 }
 
 function* boxesIn(picture: PictureSize, { width, height, across, down }: Grid): Generator<Box> {

@@ -32,7 +32,8 @@ export interface RotateOptions extends PictureTaskOptions {
  * - Columns: `pixels` → `pixels`, of the same size, unless `expand` is true.
  * - Values: interpolated (bilinear, rounded to nearest); at its edge the picture fades into `fill`. Quarter turns
  *   move pixels and change none with `expand`, and without it where width and height are both even or both odd.
- * - Nulls: a row without pixels is at fault (`MISSING`).
+ * - Nulls: a row without pixels is at fault.
+ * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range

@@ -50,11 +50,17 @@ export function bytesIn(row: TaskRow, column: string): Uint8Array {
   throw new RowError('MISSING', `Expected bytes in column \`${column}\`, got null`)
 }
 
-/** The picture in `column`. */
+/** The picture in `column`; one that comes from a file may have other values than its size says. */
 export function pixelsIn(row: TaskRow, column: string): Pixels {
   const value = row[column]
-  if (value !== null && typeof value === 'object' && 'width' in value) return value
-  throw new RowError('MISSING', `Expected a picture in column \`${column}\`, got null`)
+  if (value === null || typeof value !== 'object' || !('width' in value))
+    throw new RowError('MISSING', `Expected a picture in column \`${column}\`, got null`)
+  const { data, width, height } = value
+  if (width > 0 && height > 0 && data.length === 3 * width * height) return value
+  throw new RowError(
+    'DAMAGED',
+    `Expected ${String(width)} × ${String(height)} pixels of 3 values, got ${String(data.length)} values`,
+  )
 }
 
 /** The buffers that a row takes along to another thread. */

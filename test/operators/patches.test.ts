@@ -102,7 +102,15 @@ describe('patches', () => {
   })
 
   it('gives the same rows whatever the batches, and counts pictures', async () => {
-    const pictures = { a: picture, none: null, b: small, tiny: grayPixels(1, [7]), c: picture }
+    const short = { ...small, height: 4 }
+    const pictures = {
+      a: picture,
+      none: null,
+      b: small,
+      tiny: grayPixels(1, [7]),
+      short,
+      c: picture,
+    }
     const options = { width: 4, height: 3, stride: 2, onError: 'reject' } as const
     const whole = await cutUp(pictures, options)
     expect(Object.keys(whole.made)).toHaveLength(2 * 5 * 4 + 1)
@@ -116,8 +124,12 @@ describe('patches', () => {
         ...{ id: 'tiny', operator: 'patches', code: 'OUTSIDE', attempt: 1 },
         message: 'Expected at least 4 × 3 pixels, got 1 × 1',
       },
+      {
+        ...{ id: 'short', operator: 'patches', code: 'DAMAGED', attempt: 1 },
+        message: 'Expected 4 × 4 pixels of 3 values, got 36 values',
+      },
     ])
-    expect(whole.counts).toEqual({ rowsIn: 5, rowsKept: 3, rejected: 2, dropped: 0 })
+    expect(whole.counts).toEqual({ rowsIn: 6, rowsKept: 3, rejected: 3, dropped: 0 })
     for (const size of [1, 2]) {
       const { made, places, rejects, counts } = await cutUp(pictures, options, size)
       expect({ made, places, rejects, counts }).toEqual({

@@ -64,6 +64,23 @@ describe('pictureTask', () => {
     expect(countsOf(run)['resize']).toMatchObject({ rowsKept: 0, dropped: 1 })
   })
 
+  it('rejects a picture that has other values than its size says', async () => {
+    const pictures = {
+      short: { ...picture, height: 10 },
+      huge: { ...picture, width: 2 ** 31 - 1, height: 2 ** 31 - 1 },
+      none: { data: new Uint8Array(), width: 0, height: 0 },
+      turned: { data: new Uint8Array(3), width: -1, height: -1 },
+      whole: picture,
+    }
+    const flow = flowOf(pixelBatches(pictures)).pipe(blur({ sigma: 1, onError: 'reject' }))
+    const { batches, rejects } = await gather(flow)
+    expect(Object.keys(picturesIn(batches))).toEqual(['whole'])
+    expect(rejects.map(({ id, code }) => [id, code])).toEqual(
+      ['short', 'huge', 'none', 'turned'].map((id) => [id, 'DAMAGED']),
+    )
+    expect(rejects[0]?.message).toBe('Expected 13 × 10 pixels of 3 values, got 351 values')
+  })
+
   it('passes a batch without rows, with the columns of the others', async () => {
     const [batch] = pixelBatches({ a: picture })
     const empty = batch?.slice(0, 0)
