@@ -124,7 +124,7 @@ const spreadFields = [
  * - Near: by `rule` and `linkage`; groups of any size are found whole. By default embedding and perceptual hash speak
  *   together, and every member is like the kept one: no chains. A mirrored copy counts. A zero embedding (by cosine) and
  *   a null hash say nothing.
- * - `across`: of each near pair at least one row is in a group, with linkage `single` both. Exact groups span sets.
+ * - `across`: both rows of each near pair are in a group with linkage `single`, else mostly one. Exact groups span sets.
  * - Nulls: a row without embedding or hash takes part by the other.
  * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it. With `k` 20
  *   bytes per row and neighbour more; for linkage `complete` 100 per near pair, of which there may be 2,000,000.

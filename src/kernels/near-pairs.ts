@@ -92,6 +92,8 @@ export async function nearPairs(message: NearPairsMessage): Promise<NearPairs> {
   }
 }
 
+const noScores = new Float32Array(0)
+
 interface Found {
   readonly first: number[]
   readonly second: number[]
@@ -132,16 +134,16 @@ function scanRow(
   const { left, right, columns, metric, limits } = message
   const numItems = right.hasHash.length
   const base = (row - from) * numItems
-  const embedded = look !== undefined && left.hasEmbedding[row] === 1
+  const scored = left.hasEmbedding[row] === 1 ? look?.scored : undefined
+  const scores = look?.scores ?? noScores
   const hashed = left.hasHash[row] === 1
   const a = left.hashes[2 * row] ?? 0
   const b = left.hashes[2 * row + 1] ?? 0
   /** At equal hashes, or without; a pair below it no hash helps. */
-  const lowest = look?.scored.leastScore(row, Math.max(limits[0] ?? 0, limits[noHamming] ?? 0)) ?? 0
+  const lowest = scored?.leastScore(row, Math.max(limits[0] ?? 0, limits[noHamming] ?? 0)) ?? 0
   for (let item = Math.max(0, left.offset + row + 1 - right.offset); item < numItems; item++) {
-    const known = embedded && right.hasEmbedding[item] === 1
-    const score = known ? (look.scores[base + item] ?? 0) : Infinity
-    if (score < lowest) continue
+    const known = scored !== undefined && right.hasEmbedding[item] === 1
+    if (known && (scores[base + item] ?? 0) < lowest) continue
     let hamming = noHamming
     if (hashed && right.hasHash[item] === 1)
       hamming = hammingDistance(
@@ -149,7 +151,8 @@ function scanRow(
         b ^ (right.hashes[2 * item + 1] ?? 0),
       )
     const limit = limits[hamming] ?? -1
-    if (known ? score < look.scored.leastScore(row, limit) : limit !== Infinity) continue
+    if (known ? (scores[base + item] ?? 0) < scored.leastScore(row, limit) : limit !== Infinity)
+      continue
     const exact = known
       ? distance(
           metric,
