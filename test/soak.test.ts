@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { rowStateBytes, soakCommand, soakPictures, soakTolerance } from './helpers/soak.ts'
+import { rowStateBytes, soakCommand, soakPictures } from './helpers/soak.ts'
 
 const limitBytes = 700e6
+/** 40 MB end before the windows are full; `bench/soak.ts` compares sizes that fill them. */
+const filling = 1.2
 let folder = ''
 
 describe('--memory 256MB', () => {
@@ -28,7 +30,7 @@ describe('--memory 256MB', () => {
         peaks.push(soaked.peak - files * rowStateBytes)
       }
       const [few = 0, many = 0] = peaks
-      expect(many).toBeLessThan(few * soakTolerance)
+      expect(many).toBeLessThan(few * filling)
     }
   }, 300_000)
 })

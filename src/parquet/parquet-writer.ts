@@ -125,7 +125,10 @@ export class ParquetWriter {
   async finish(schema: () => Promise<Schema>): Promise<void> {
     if (this.#waitingRows > 0) await this.#cut()
     await this.#writing
-    if (!this.#written) await this.#append(this.#schema ?? (await schema()))
+    if (!this.#written) {
+      const empty = this.#schema ?? (await schema())
+      await this.#append(empty, ipcOf(empty))
+    }
     const written = this.#written
     if (written?.rows !== this.#pushed)
       throw new Error(
@@ -159,16 +162,16 @@ export class ParquetWriter {
     this.#waitingRows = 0
     this.#waitingBytes = 0
     await this.#writing
-    this.#writing = this.#append(rows)
+    // As bytes, which move to the thread: whoever waits there would keep the rows.
+    this.#writing = this.#append(rows.schema, ipcOf(rows))
     this.#writing.catch(() => undefined)
   }
 
-  async #append(rows: RecordBatch | Schema): Promise<void> {
-    const schema = rows instanceof RecordBatch ? rows.schema : rows
+  async #append(schema: Schema, ipc: Uint8Array): Promise<void> {
     const { compression, dictionary } = this.#layout
     const repeating = schema.fields.filter((f) => dictionary && isRepeating(f.type as DataType))
     const bytes = await this.#thread.write({
-      ipc: ipcOf(rows),
+      ipc,
       compression,
       dictionaries: repeating.map((field) => field.name),
     })
