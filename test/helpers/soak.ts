@@ -23,10 +23,7 @@ const kinds = [
  */
 export const rowStateBytes = 4 * 1792 + 300 + 200 + 100
 
-/**
- * How far the peak may be higher with more pictures: buffers wait for the garbage collector, and the longest
- * such wait of a long run is longer.
- */
+/** How far the level of a command may be higher with more pictures: some megabytes lie idle in the allocator. */
 export const soakTolerance = 1.05
 
 /** What a folder of pictures holds. */
@@ -152,6 +149,15 @@ function memoryOf(pid: number): { resident: number; peak: number } | undefined {
   return resident === undefined
     ? undefined
     : { resident: 1024 * Number(resident), peak: 1024 * Number(peak) }
+}
+
+/**
+ * Resident memory that is exceeded for a twentieth of the time. By this runs of different length compare: the one
+ * highest moment is chance, two large pictures in work while buffers wait for the collector, and a run that is ten
+ * times as long has ten times the chances. What grows with the rows shows all the same, as it stays to the end.
+ */
+export function levelOf(curve: readonly number[]): number {
+  return curve.toSorted((a, b) => a - b)[Math.floor(0.95 * curve.length)] ?? 0
 }
 
 /** The most in each tenth of the time. */
