@@ -19,7 +19,8 @@ const kinds = [
 
 /**
  * What a row may add to the memory of a command, in bytes, as the operators state it: 4 per value of its
- * embedding (1,792 of them) in an index, 300 for the graph of that, 200 for groups, and its id.
+ * embedding (1,792 of them) in an index, 300 for the graph of that, 200 for groups, and its id. Before there is an
+ * index, the block of the table that is filled has the embedding.
  */
 export const rowStateBytes = 4 * 1792 + 300 + 200 + 100
 
