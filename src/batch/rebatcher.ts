@@ -17,6 +17,9 @@ export interface BatchFill {
   readonly bytes: number
 }
 
+/** So many batches are joined when they are held: each takes some kilobytes beside its rows, which may be few. */
+const looseBatches = 64
+
 /**
  * Cuts a stream of rows into batches as full as the limits allow. Where it cuts depends on the
  * rows alone, not on the batches that they came in.
@@ -27,6 +30,8 @@ export class Rebatcher {
   /** Where it cuts. */
   readonly limits: BatchLimits
   #held: RecordBatch[] = []
+  /** How many of them, at the end, came since some were joined. */
+  #loose = 0
   #rows = 0
   #bytes = 0
 
@@ -63,8 +68,7 @@ export class Rebatcher {
 
   /** The rows held, as the last batch. */
   *flush(): Generator<RecordBatch, undefined> {
-    const held = this.held()
-    this.#held = []
+    const held = this.part()
     this.#rows = this.#bytes = 0
     if (held) yield held
   }
@@ -81,14 +85,13 @@ export class Rebatcher {
 
   /** The rows held, which stay held. */
   held(): RecordBatch | undefined {
-    if (this.#held.length > 1) this.#held = [concat(this.#held)]
+    this.#join(this.#held.length)
     return this.#held[0]
   }
 
   #cut(batch: RecordBatch, from: number, to: number): RecordBatch {
     this.#hold(batch, from, to)
-    const full = this.#held.length > 0 ? concat(this.#held) : batch.slice(0, 0)
-    this.#held = []
+    const full = this.part() ?? batch.slice(0, 0)
     this.#rows = this.#bytes = 0
     return full
   }
@@ -96,5 +99,12 @@ export class Rebatcher {
   #hold(batch: RecordBatch, from: number, to: number): void {
     if (from === to) return
     this.#held.push(from === 0 && to === batch.numRows ? batch : batch.slice(from, to))
+    if (++this.#loose === looseBatches) this.#join(looseBatches)
+  }
+
+  /** Makes one of the last `count` batches held. */
+  #join(count: number): void {
+    if (count > 1) this.#held.push(concat(this.#held.splice(-count)))
+    this.#loose = 0
   }
 }

@@ -41,7 +41,8 @@ export interface ParquetState {
 /** A footer that grows: the last one read, and the row groups so far. */
 interface Written {
   readonly struct: Struct
-  readonly rowGroups: Struct[]
+  /** Encoded: as structs they take some forty times as much memory. */
+  readonly rowGroups: Uint8Array[]
   rows: number
 }
 
@@ -110,7 +111,11 @@ export class ParquetWriter {
     if (state.footer) {
       const struct = decodeStruct(state.footer)
       const { rowGroups, numRows } = decodeFooter(state.footer)
-      this.#written = { struct, rowGroups: rowGroups.map((g) => g.struct), rows: numRows }
+      this.#written = {
+        struct,
+        rowGroups: rowGroups.map((g) => encodeStruct(g.struct)),
+        rows: numRows,
+      }
       this.#pushed = numRows
     }
     const waiting = state.waiting && tableFromIPC(state.waiting).batches[0]
@@ -125,7 +130,10 @@ export class ParquetWriter {
   async finish(schema: () => Promise<Schema>): Promise<void> {
     if (this.#waitingRows > 0) await this.#cut()
     await this.#writing
-    if (!this.#written) await this.#append(this.#schema ?? (await schema()))
+    if (!this.#written) {
+      const empty = this.#schema ?? (await schema())
+      await this.#append(empty, ipcOf(empty))
+    }
     const written = this.#written
     if (written?.rows !== this.#pushed)
       throw new Error(
@@ -159,16 +167,16 @@ export class ParquetWriter {
     this.#waitingRows = 0
     this.#waitingBytes = 0
     await this.#writing
-    this.#writing = this.#append(rows)
+    // As bytes, which move to the thread: whoever waits there would keep the rows.
+    this.#writing = this.#append(rows.schema, ipcOf(rows))
     this.#writing.catch(() => undefined)
   }
 
-  async #append(rows: RecordBatch | Schema): Promise<void> {
-    const schema = rows instanceof RecordBatch ? rows.schema : rows
+  async #append(schema: Schema, ipc: Uint8Array): Promise<void> {
     const { compression, dictionary } = this.#layout
     const repeating = schema.fields.filter((f) => dictionary && isRepeating(f.type as DataType))
     const bytes = await this.#thread.write({
-      ipc: ipcOf(rows),
+      ipc,
       compression,
       dictionaries: repeating.map((field) => field.name),
     })
@@ -181,7 +189,7 @@ export class ParquetWriter {
       // Behind the pages lie indexes, whose offsets would be wrong here.
       const end = Math.max(...group.chunks.map((chunk) => chunk.end))
       const shift = this.#file.bytes - magic.length
-      written.rowGroups.push(movedGroup(group, shift, written.rowGroups.length))
+      written.rowGroups.push(encodeStruct(movedGroup(group, shift, written.rowGroups.length)))
       written.rows += group.numRows
       await this.#file.append(bytes.subarray(magic.length, end))
     }
@@ -199,7 +207,7 @@ function otherColumns(path: string): SchemaError {
 }
 
 function joined({ struct, rowGroups, rows }: Written): Struct {
-  return withRowGroups(struct, rowGroups, rows)
+  return withRowGroups(struct, rowGroups.map(decodeStruct), rows)
 }
 
 function ipcOf(rows: RecordBatch | Schema): Uint8Array {

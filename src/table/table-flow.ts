@@ -5,6 +5,7 @@ import { Barrier, type Control, untilTold } from '../flow/control.ts'
 import type { Slot } from '../flow/slot.ts'
 import { release, slotOf } from '../flow/slot-of.ts'
 import { Flow, type FlowInfo } from '../flow/flow.ts'
+import { closeKernel } from '../kernels/kernel.ts'
 import { sharedTable } from './shared-table.ts'
 import type { StoredTable } from './stored-table.ts'
 
@@ -57,6 +58,8 @@ async function* readOut(flow: TableFlow, context: Context): AsyncGenerator<Recor
     slot.save(barrier, row)
   })
   try {
+    // What it took for learning, some 50 MB, is in the way while wide rows are read. Whoever needs it starts it again.
+    await closeKernel()
     slot.doing = 'reads'
     const schema = columns ? schemaWithoutHeavy(table.schema, columns) : table.schema
     for await (const batch of table.read(schema.names.map(String), row)) {

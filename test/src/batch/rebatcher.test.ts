@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { batchOf, textColumn } from '../../../src/batch/batch.ts'
 import { Rebatcher } from '../../../src/batch/rebatcher.ts'
@@ -36,5 +39,22 @@ describe('Rebatcher', () => {
     for (const row of all) expect(cutAt([row])).toEqual(whole)
     expect(cutAt(all)).toEqual(whole)
     expect(cutAt([0, 3, 4, 9])).toEqual(whole)
+  })
+
+  it('keeps few batches alive, however many come', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const rebatcher = new Rebatcher({ rows: 10_000, bytes: 1e9 })
+    const pushed: WeakRef<object>[] = []
+    for (let i = 0; i < 1_000; i++) {
+      const one = batch(0, 1)
+      pushed.push(new WeakRef(one))
+      rebatcher.push(one).next()
+    }
+    // A weak reference holds its object until the task ends that made it.
+    await setImmediate()
+    collectGarbage()
+    expect(pushed.filter((ref) => ref.deref()).length).toBeLessThan(100)
+    expect(rebatcher.held()?.numRows).toBe(1_000)
   })
 })

@@ -26,6 +26,7 @@ import { SchemaError } from '../../../src/errors.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
 import { Slot } from '../../../src/flow/slot.ts'
 import { decodeBatch, encodeBatch } from '../../../src/batch/ipc.ts'
+import { kernel } from '../../../src/kernels/kernel.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy, requireField, schemaWith } from '../../../src/batch/schema.ts'
 import { everyType, plainValues } from '../../helpers/every-type.ts'
@@ -444,6 +445,15 @@ describe('operateTable', () => {
     expect(after).toEqual(before)
     await run.close()
     expect(existsSync(spillDir) && readdirSync(spillDir)).toEqual([])
+  })
+
+  it('lets the kernel go before rows are read out', async () => {
+    const learning = kernel()
+    for await (const batch of chain()) {
+      expect(batch.numRows).toBe(4096)
+      expect(kernel()).not.toBe(learning)
+      break
+    }
   })
 
   it('does not take a stream that was cut for the whole', async () => {
