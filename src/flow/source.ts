@@ -136,6 +136,8 @@ async function* withBarriers<T, P>(
       // A barrier may be due while the value is waited for; the value stays asked for.
       while (!result) {
         yield* due()
+        // Behind the last barrier of a run: the value belongs to the run that goes on from it.
+        if (signal.aborted) return
         requested = new Deferred()
         result = (await Promise.race([pulled, requested.promise])) ?? undefined
       }

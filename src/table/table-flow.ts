@@ -66,6 +66,8 @@ async function* readOut(flow: TableFlow, context: Context): AsyncGenerator<Recor
       slot.doing = 'given'
       slot.moves++
       yield* due()
+      // Behind the last barrier of a run, as in a source.
+      if (signal.aborted) return
       yield batch
       slot.doing = 'reads'
       row += batch.numRows

@@ -1,11 +1,15 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { scheduler } from 'node:timers/promises'
 import type { RecordBatch } from 'apache-arrow'
 import { map } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
+import { batchOf, textColumn } from '../../../src/batch/batch.ts'
+import { operate } from '../../../src/flow/operate.ts'
 import { sink } from '../../../src/flow/sink.ts'
+import { source } from '../../../src/flow/source.ts'
 import { stateless } from '../../../src/flow/stateless.ts'
 import { run, type RunOptions } from '../../../src/run/run.ts'
 import { letters, refuse } from '../../helpers/flows.ts'
@@ -133,5 +137,38 @@ describe('a run with checkpoints', () => {
     const dying = letters('a', 2_000).pipe(failAt('a1500', { now: true }), toJsonl(at('out.jsonl')))
     await expect(run(dying, kept())).rejects.toThrow('the power is gone')
     await expect(again()).rejects.toThrow(error)
+  })
+
+  it('counts no row behind the last checkpoint when it is drained', async () => {
+    const drain = new AbortController()
+    const arriving = source<RecordBatch, number>({
+      name: 'arriving',
+      async *read(_context, from = 0) {
+        for (let row = from; ; row++) {
+          await scheduler.wait(1)
+          yield [batchOf([textColumn('id', [`a${String(row)}`])]), row + 1]
+        }
+      },
+    })
+    const closing = operate<RecordBatch, RecordBatch>({
+      name: 'closing',
+      start: () => ({
+        *next(batch) {
+          yield batch
+        },
+        close: () => scheduler.wait(5),
+      }),
+    })
+    const first = await run(arriving.pipe(closing, toJsonl(at('rows.jsonl'))), {
+      ...kept({ everyMs: 60_000 }),
+      ...{ drain: drain.signal, progressMs: 1 },
+      onProgress: ({ rows }) => {
+        if (rows > 0) drain.abort()
+      },
+    })
+    expect(first.drained).toBe(true)
+    const [temporary = ''] = (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
+    expect(first.rows).toBe((await idsIn(at(temporary))).length)
+    expect(first.operators.map(({ rowsIn }) => rowsIn)).toEqual(Array(3).fill(first.rows))
   })
 })
