@@ -8,22 +8,34 @@ import { fromFiles } from '../connectors/from-files.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
+import { cache } from '../operators/cache.ts'
+import { cast } from '../operators/cast.ts'
+import { concatenate } from '../operators/concatenate.ts'
 import { contentHash } from '../operators/content-hash.ts'
+import { debug } from '../operators/debug.ts'
 import { decode } from '../operators/decode.ts'
+import { drop } from '../operators/drop.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
+import { filter } from '../operators/filter.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gmm } from '../operators/gmm.ts'
 import { infer } from '../operators/infer.ts'
+import { layout } from '../operators/layout.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
 import { rebatch } from '../operators/rebatch.ts'
+import { rename } from '../operators/rename.ts'
 import { resize } from '../operators/resize.ts'
 import { reuse } from '../operators/reuse.ts'
+import { sample } from '../operators/sample.ts'
+import { select } from '../operators/select.ts'
+import { tap } from '../operators/tap.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
+import { transpose } from '../operators/transpose.ts'
 import { batchOf, type Column, int32Column, textColumn } from '../src/batch/batch.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
@@ -64,6 +76,7 @@ beforeAll(async () => {
       neighbors({ save: join(folder, 'neighbors') }),
     ),
   )
+  await run(cachedRows(), { maxRejectRatio: 1 })
 }, timeout)
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -113,7 +126,11 @@ const sizes = [3, 1, 4, 2]
 /** `id`, `label` and `n` (with nulls), `embedding` (with nulls), in small batches. */
 function rows(
   count: number,
-  { name = 'r', bounded = true }: { name?: string; bounded?: boolean } = {},
+  {
+    name = 'r',
+    bounded = true,
+    scale = 1,
+  }: { name?: string; bounded?: boolean; scale?: number } = {},
 ): Flow<RecordBatch> {
   function batch(at: number, size: number): RecordBatch {
     const each = Array.from({ length: size }, (_, i) => at + i)
@@ -140,7 +157,7 @@ function rows(
     settings: { name, count },
     async *read(_context, from = { row: 0, turn: 0 }) {
       for (let { row, turn } = from; row < count; turn++) {
-        const size = Math.min(sizes[turn % sizes.length] ?? 1, count - row)
+        const size = Math.min(scale * (sizes[turn % sizes.length] ?? 1), count - row)
         await Promise.resolve()
         yield [batch(row, size), { row: row + size, turn: turn + 1 }]
         row += size
@@ -148,6 +165,14 @@ function rows(
     },
   })
 }
+
+/** Rows of six blocks, from the cache if it is there. */
+const cachedRows = () =>
+  rows(24_000, { scale: 1000 }).pipe(
+    refuse('77'),
+    select({ columns: ['id', 'n'] }),
+    cache({ folder: join(folder, 'cached') }),
+  )
 
 const pictures = (): Flow<RecordBatch> => fromFiles(join(folder, 'pictures'), { batchRows: 1 })
 const small = { width: 4, height: 4 }
@@ -184,8 +209,32 @@ const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
 const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  cache: {
+    // Beside the outputs, where the runs that follow find it.
+    'the first time': ofRows((out) => cache({ folder: join(out, '..', 'cached') })),
+    'from then on': {
+      job: (out, paced) => paced(flowOf(cachedRows())).pipe(toJsonl(join(out, 'rows.jsonl'))),
+      every: 1,
+    },
+  },
+  cast: {
+    plain: ofRows(() => cast({ columns: { n: 'Float64', embedding: 'Float64' } })),
+    // Labels are no numbers: only the rows without one stay.
+    rejects: ofRows(() => cast({ columns: { label: 'Int32' }, onError: 'reject' })),
+  },
+  concatenate: {
+    plain: ofRows(
+      () => (flow) =>
+        flow.pipe(
+          cast({ columns: { n: 'Float32' } }),
+          concatenate({ columns: ['embedding', 'n'], into: 'features' }),
+        ),
+    ),
+  },
   'content-hash': { plain: ofPictures(contentHash()) },
+  debug: { plain: ofRows(() => debug({ write: () => undefined })) },
   decode: { plain: ofPictures((flow) => flow) },
+  drop: { plain: ofRows(() => drop({ columns: ['n'] })) },
   'duplicate-groups': {
     plain: ofRows(
       () => (flow) =>
@@ -193,7 +242,14 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   duplicates: { plain: ofRows(() => duplicates({ phash: false, contentHash: false })) },
-  flatten: { plain: ofRows(() => flatten()) },
+  filter: {
+    'by value': ofRows(() => filter({ column: 'label', notIn: ['l1'] })),
+    'by a predicate': ofRows(() => filter({ columns: ['n'], where: ({ n }) => Number(n) % 3 > 0 })),
+  },
+  flatten: {
+    plain: ofRows(() => flatten()),
+    'by columns': ofRows(() => flatten({ order: 'F' })),
+  },
   gmm: {
     fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
     online: ofRows((out) =>
@@ -213,6 +269,12 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
+    ),
+  },
+  layout: {
+    plain: ofPictures(
+      (flow) => flow.pipe(resize({ width: 4, height: 3 }), layout({ to: 'CHW' })),
+      ['id', 'pixels'],
     ),
   },
   limit: { plain: ofRows(() => limit(37)) },
@@ -239,6 +301,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'perceptual-hash': { plain: ofPictures(perceptualHash()) },
   pool: { plain: ofRows(() => pool({ axes: [0] })) },
   rebatch: { plain: ofRows(() => rebatch({ rows: 7 })) },
+  rename: { plain: ofRows(() => rename({ columns: { label: 'n', n: 'label' } })) },
   resize: { plain: ofPictures((flow) => flow.pipe(resize(small)), ['id', 'pixels']) },
   reuse: {
     plain: ofRows(() =>
@@ -251,7 +314,14 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       }),
     ),
   },
+  sample: {
+    'of all': ofRows(() => sample({ rows: 9 })),
+    'per label': ofRows(() => sample({ rows: 3, per: 'label' })),
+  },
+  select: { plain: ofRows(() => select({ columns: ['embedding', 'id'] })) },
+  tap: { plain: ofRows(() => tap({ each: () => undefined })) },
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
+  transpose: { plain: ofRows(() => transpose({ axes: [1, 0] })) },
 }
 
 /** By connector, likewise. */
