@@ -214,7 +214,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     'the first time': ofRows((out) => cache({ folder: join(out, '..', 'cached') })),
     'from then on': {
       job: (out, paced) => paced(flowOf(cachedRows())).pipe(toJsonl(join(out, 'rows.jsonl'))),
-      every: 1,
+      every: 2,
     },
   },
   cast: {
