@@ -10,13 +10,19 @@ import { toCsv } from '../connectors/to-csv.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
 import { blur } from '../operators/blur.ts'
-import { contentHash } from '../operators/content-hash.ts'
 import { contrast } from '../operators/contrast.ts'
 import { crop } from '../operators/crop.ts'
+import { cache } from '../operators/cache.ts'
+import { cast } from '../operators/cast.ts'
+import { concatenate } from '../operators/concatenate.ts'
+import { contentHash } from '../operators/content-hash.ts'
+import { debug } from '../operators/debug.ts'
 import { decode } from '../operators/decode.ts'
+import { drop } from '../operators/drop.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
 import { familiarity } from '../operators/familiarity.ts'
+import { filter } from '../operators/filter.ts'
 import { flatten } from '../operators/flatten.ts'
 import { gamma } from '../operators/gamma.ts'
 import { gmm } from '../operators/gmm.ts'
@@ -24,6 +30,7 @@ import { grayscale } from '../operators/grayscale.ts'
 import { groupChanges } from '../operators/group-changes.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
+import { layout } from '../operators/layout.ts'
 import { limit } from '../operators/limit.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { normalize } from '../operators/normalize.ts'
@@ -34,10 +41,7 @@ import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
 import { rebatch } from '../operators/rebatch.ts'
 import { requireFinite } from '../operators/require-finite.ts'
-import { resize } from '../operators/resize.ts'
-import { reuse } from '../operators/reuse.ts'
 import { rotate } from '../operators/rotate.ts'
-import { thumbnail } from '../operators/thumbnail.ts'
 import {
   batchOf,
   column,
@@ -47,6 +51,14 @@ import {
   textColumn,
   withColumns,
 } from '../src/batch/batch.ts'
+import { rename } from '../operators/rename.ts'
+import { resize } from '../operators/resize.ts'
+import { reuse } from '../operators/reuse.ts'
+import { sample } from '../operators/sample.ts'
+import { select } from '../operators/select.ts'
+import { tap } from '../operators/tap.ts'
+import { thumbnail } from '../operators/thumbnail.ts'
+import { transpose } from '../operators/transpose.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
 import { fanOut } from '../src/flow/fan-out.ts'
@@ -89,6 +101,7 @@ beforeAll(async () => {
       normalize({ save: join(folder, 'standardizer') }),
     ),
   )
+  await run(cachedRows(), { maxRejectRatio: 1 })
 }, timeout)
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -138,7 +151,11 @@ const sizes = [3, 1, 4, 2]
 /** `id`, `label` and `n` (with nulls), `embedding` (with nulls), in small batches. */
 function rows(
   count: number,
-  { name = 'r', bounded = true }: { name?: string; bounded?: boolean } = {},
+  {
+    name = 'r',
+    bounded = true,
+    scale = 1,
+  }: { name?: string; bounded?: boolean; scale?: number } = {},
 ): Flow<RecordBatch> {
   function batch(at: number, size: number): RecordBatch {
     const each = Array.from({ length: size }, (_, i) => at + i)
@@ -165,7 +182,7 @@ function rows(
     settings: { name, count },
     async *read(_context, from = { row: 0, turn: 0 }) {
       for (let { row, turn } = from; row < count; turn++) {
-        const size = Math.min(sizes[turn % sizes.length] ?? 1, count - row)
+        const size = Math.min(scale * (sizes[turn % sizes.length] ?? 1), count - row)
         await Promise.resolve()
         yield [batch(row, size), { row: row + size, turn: turn + 1 }]
         row += size
@@ -173,6 +190,14 @@ function rows(
     },
   })
 }
+
+/** Rows of six blocks, from the cache if it is there. */
+const cachedRows = () =>
+  rows(24_000, { scale: 1000 }).pipe(
+    refuse('77'),
+    select({ columns: ['id', 'n'] }),
+    cache({ folder: join(folder, 'cached') }),
+  )
 
 const pictures = (): Flow<RecordBatch> => fromFiles(join(folder, 'pictures'), { batchRows: 1 })
 const small = { width: 4, height: 4 }
@@ -231,11 +256,35 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       ['id', 'pixels'],
     ),
   },
-  'content-hash': { plain: ofPictures(contentHash()) },
   // Five more: see blur.
   contrast: {},
   crop: {},
+  cache: {
+    // Beside the outputs, where the runs that follow find it.
+    'the first time': ofRows((out) => cache({ folder: join(out, '..', 'cached') })),
+    'from then on': {
+      job: (out, paced) => paced(flowOf(cachedRows())).pipe(toJsonl(join(out, 'rows.jsonl'))),
+      every: 2,
+    },
+  },
+  cast: {
+    plain: ofRows(() => cast({ columns: { n: 'Float64', embedding: 'Float64' } })),
+    // Labels are no numbers: only the rows without one stay.
+    rejects: ofRows(() => cast({ columns: { label: 'Int32' }, onError: 'reject' })),
+  },
+  concatenate: {
+    plain: ofRows(
+      () => (flow) =>
+        flow.pipe(
+          cast({ columns: { n: 'Float32' } }),
+          concatenate({ columns: ['embedding', 'n'], into: 'features' }),
+        ),
+    ),
+  },
+  'content-hash': { plain: ofPictures(contentHash()) },
+  debug: { plain: ofRows(() => debug({ write: () => undefined })) },
   decode: { plain: ofPictures((flow) => flow) },
+  drop: { plain: ofRows(() => drop({ columns: ['n'] })) },
   'duplicate-groups': {
     plain: ofRows(
       () => (flow) =>
@@ -276,8 +325,15 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         ),
     ),
   },
-  flatten: { plain: ofRows(() => flatten()) },
   gamma: {},
+  filter: {
+    'by value': ofRows(() => filter({ column: 'label', notIn: ['l1'] })),
+    'by a predicate': ofRows(() => filter({ columns: ['n'], where: ({ n }) => Number(n) % 3 > 0 })),
+  },
+  flatten: {
+    plain: ofRows(() => flatten()),
+    'by columns': ofRows(() => flatten({ order: 'F' })),
+  },
   gmm: {
     fit: ofRows((out) => gmm({ column: 'embedding', components: 2, save: join(out, 'model') })),
     online: ofRows((out) =>
@@ -307,6 +363,12 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     frozen: ofRows(
       () => (flow) =>
         flow.pipe(pca({ model: join(folder, 'pca') }), inversePca({ model: join(folder, 'pca') })),
+    ),
+  },
+  layout: {
+    plain: ofPictures(
+      (flow) => flow.pipe(resize({ width: 4, height: 3 }), layout({ to: 'CHW' })),
+      ['id', 'pixels'],
     ),
   },
   limit: { plain: ofRows(() => limit(37)) },
@@ -360,6 +422,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       () => (flow) => flow.pipe(stateless(map(scored)), requireFinite({ onError: 'reject' })),
     ),
   },
+  rename: { plain: ofRows(() => rename({ columns: { label: 'n', n: 'label' } })) },
   resize: { plain: ofPictures((flow) => flow.pipe(resize(small)), ['id', 'pixels']) },
   reuse: {
     plain: ofRows(() =>
@@ -373,7 +436,14 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   rotate: {},
+  sample: {
+    'of all': ofRows(() => sample({ rows: 9 })),
+    'per label': ofRows(() => sample({ rows: 3, per: 'label' })),
+  },
+  select: { plain: ofRows(() => select({ columns: ['embedding', 'id'] })) },
+  tap: { plain: ofRows(() => tap({ each: () => undefined })) },
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
+  transpose: { plain: ofRows(() => transpose({ axes: [1, 0] })) },
 }
 
 /** By connector, likewise. */
