@@ -61,7 +61,7 @@ export class Slot {
 
   /** As it is now, of a part whose reader ended before it did: it will not be read again. */
   get now(): Saved {
-    return { counts: this.counts, ended: false, state: this.state }
+    return { counts: { ...this.counts }, ended: false, state: this.state }
   }
 
   /** Puts a copy of `state` and the counters into `barrier`, which is passing. */
