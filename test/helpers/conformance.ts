@@ -152,16 +152,18 @@ function pacing(every: number, on: Passing): Paced {
   let sinceCommit = -Infinity
   async function* pull<T>(input: Flow<T>, { run, ...context }: Context) {
     let batches = 0
+    let passed: Barrier | undefined
     for await (const value of input.pull({ ...context, ...(run && { run }) })) {
       if (value instanceof RecordBatch) on.batch(++sinceCommit, ++all)
       yield value
       if (!run) continue
       if (value instanceof Barrier) {
+        passed = value
         await committed(value, context.signal)
         if (all > 0) sinceCommit = 0
         if (!context.signal.aborted && all > 0) on.committed()
       } else if (value instanceof RecordBatch && ++batches % every === 0)
-        await requested(run, context.signal)
+        await requested(run, passed, context.signal)
     }
   }
   return (source) => {
@@ -175,10 +177,10 @@ function pacing(every: number, on: Passing): Paced {
   }
 }
 
-/** Until a barrier is due. */
-function requested(run: Run, signal: AbortSignal): Promise<void> {
+/** Until a barrier is due; the one that has passed stays the run's for a while after it is committed. */
+function requested(run: Run, passed: Barrier | undefined, signal: AbortSignal): Promise<void> {
   return settled(signal, (resolve) => {
-    if (run.barrier) resolve()
+    if (run.barrier && run.barrier !== passed) resolve()
     const stopListening = run.onRequest(() => {
       stopListening()
       resolve()
