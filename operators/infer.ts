@@ -1,6 +1,10 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { modelColumns, pictureModel, type PictureModelOptions } from '../src/pictures/onnx-model.ts'
+import {
+  modelColumns,
+  pictureModel,
+  type PictureModelOptions,
+} from '../src/inference/picture-model.ts'
 import { knownOptions, oneOf } from '../src/options.ts'
 import { checkedPixels, pictureSize } from '../src/pictures/pixels.ts'
 import { type OnError, onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
@@ -37,7 +41,7 @@ export interface InferOptions extends PictureModelOptions {
  * @throws {DataError} before data flows, if the file is no model
  */
 export function infer(options: InferOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
-  knownOptions('infer', options, ['model', 'input', 'outputs', 'onError'])
+  knownOptions('infer', options, ['model', 'backend', 'input', 'outputs', 'onError'])
   const model = pictureModel(options)
   const onError = oneOf('onError', options.onError ?? 'fail', onErrorChoices)
 

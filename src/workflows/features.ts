@@ -8,7 +8,7 @@ import { resize } from '../../operators/resize.ts'
 import { reuse } from '../../operators/reuse.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
-import { modelHash, modelSize } from '../pictures/onnx-model.ts'
+import { modelHash, modelSize } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
 import { withText } from './items.ts'
 
