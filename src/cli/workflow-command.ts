@@ -59,7 +59,7 @@ function addSourceOptions(command: Command): Command {
   command
     .argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
     .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
-    .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
+    .option('--model <file>', '.onnx or model.json for the embeddings (default: bundled)')
     .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
     .option('--config <file>', 'JSON file with options that are not given here')

@@ -3,11 +3,6 @@ import { type LoadedModel, unknownOutputs } from './loaded-model.ts'
 import { runTensors } from './run-tensors.ts'
 import type { TensorFlow } from './tfjs-backend.ts'
 
-interface GraphNode {
-  readonly name: string
-  readonly op: string
-}
-
 /**
  * Opens a graph of TensorFlow.js. Any node can be asked for that computes something.
  *
@@ -19,9 +14,13 @@ export async function graphModel(
   asked?: readonly string[],
 ): Promise<LoadedModel> {
   const model = await tf.loadGraphModel(tf.io.fromMemory(artifacts))
-  const { node: nodes } = artifacts.modelTopology as { readonly node: readonly GraphNode[] }
-  checkAsked(asked, model.outputNodes, nodes)
-  const fetches = [...(asked ?? model.outputNodes.slice(0, 1))]
+  const computed = computedNodes(artifacts)
+  // By the names of its signature, if it has one.
+  const outputs = model.outputNodes.filter((_, at) => computed.has(model.outputs[at]?.name ?? ''))
+  const unknown = asked?.filter((name) => !outputs.includes(name) && !computed.has(nodeOf(name)))
+  if (unknown?.length)
+    throw unknownOutputs(unknown, outputs, { kind: 'nodes', inside: [...computed] })
+  const fetches = [...(asked ?? outputs.slice(0, 1))]
   const inputs = model.inputs.map(({ name, shape, dtype }) => ({
     name,
     type: dtype,
@@ -47,16 +46,17 @@ export async function graphModel(
   }
 }
 
-/** Constants are out: what a run returns is released after it. A name may have the index of an output behind it. */
-function checkAsked(
-  asked: readonly string[] = [],
-  outputs: readonly string[],
-  nodes: readonly GraphNode[],
-): void {
-  const inside = nodes.filter(({ op }) => op !== 'Const').map(({ name }) => name)
-  const known = new Set([...outputs, ...inside])
-  const unknown = asked.filter((name) => !known.has(name) && !known.has(name.replace(/:\d+$/, '')))
-  if (unknown.length > 0) throw unknownOutputs(unknown, outputs, { kind: 'nodes', inside })
+/** Names of what is no constant: what a run returns is released after it, and constants have to last. */
+function computedNodes({ modelTopology }: io.ModelArtifacts): ReadonlySet<string> {
+  const { node: nodes } = modelTopology as {
+    readonly node: readonly { readonly name: string; readonly op: string }[]
+  }
+  return new Set(nodes.filter(({ op }) => op !== 'Const').map(({ name }) => name))
+}
+
+/** A name may have the index of one of the node's outputs behind it. */
+function nodeOf(name: string): string {
+  return name.replace(/:\d+$/, '')
 }
 
 /**

@@ -14,7 +14,7 @@ import { withText } from './items.ts'
 
 /** How pictures become numbers. */
 export interface FeatureSettings {
-  /** An .onnx model of one's own. */
+  /** A model of one's own, as `infer` takes it. */
   readonly model?: string
   /** The `embeddings.parquet` of an earlier report. */
   readonly known?: string
