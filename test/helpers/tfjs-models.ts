@@ -1,6 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+interface GraphOptions {
+  readonly shape?: readonly number[]
+  readonly type?: string
+  readonly signature?: object
+}
+
 interface GraphNode {
   readonly name: string
   readonly op: string
@@ -25,7 +31,7 @@ export function toFloat(name: string, input: string): GraphNode {
 export function graphFiles(
   folder: string,
   nodes: readonly GraphNode[],
-  { shape = [-1, 4, 4, 3], type = 'DT_FLOAT' }: { shape?: readonly number[]; type?: string } = {},
+  { shape = [-1, 4, 4, 3], type = 'DT_FLOAT', signature }: GraphOptions = {},
 ): Promise<string> {
   const dim = shape.map((size) => ({ size: String(size) }))
   const x = {
@@ -38,12 +44,15 @@ export function graphFiles(
     { name: 'half', shape: [], dtype: 'float32' },
     { name: 'zero', shape: [], dtype: 'int32' },
   ]
-  const constants = weights.map(({ name }) => ({ name, op: 'Const' }))
+  const used = new Set(nodes.flatMap(({ input = [] }) => input))
+  const constants = weights
+    .filter(({ name }) => used.has(name))
+    .map(({ name }) => ({ name, op: 'Const' }))
   const values = Buffer.concat(
     [Float32Array.of(1, 0.5), Int32Array.of(0)].map((a) => Buffer.from(a.buffer)),
   )
   const topology = { node: [x, ...constants, ...nodes], versions: {} }
-  return modelFiles(folder, topology, weights, values)
+  return modelFiles(folder, { modelTopology: topology, signature }, weights, values)
 }
 
 /** Writes layers for TensorFlow.js: a mean over places called `pool`, then `half` of it. Has no weights. */
@@ -60,18 +69,19 @@ export function layersFiles(folder: string): Promise<string> {
   ]
   const ends = { input_layers: [['x', 0, 0]], output_layers: [['relu', 0, 0]] }
   const model = { class_name: 'Model', config: { name: 'tiny', layers, ...ends } }
-  return modelFiles(folder, { keras_version: '2.2.4', model_config: model }, [], Buffer.alloc(0))
+  const modelTopology = { keras_version: '2.2.4', model_config: model }
+  return modelFiles(folder, { modelTopology }, [], Buffer.alloc(0))
 }
 
 async function modelFiles(
   folder: string,
-  modelTopology: object,
+  model: object,
   weights: readonly object[],
   values: Uint8Array,
 ): Promise<string> {
   const weightsManifest = [{ paths: ['weights.bin'], weights }]
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'weights.bin'), values)
-  await writeFile(join(folder, 'model.json'), JSON.stringify({ modelTopology, weightsManifest }))
+  await writeFile(join(folder, 'model.json'), JSON.stringify({ ...model, weightsManifest }))
   return join(folder, 'model.json')
 }
