@@ -28,11 +28,11 @@ export function feeder(
   const shape = layout === 'nhwc' ? [1, height, width, 3] : [1, 3, height, width]
   const plane = width * height
   const [step, channel] = layout === 'nhwc' ? [3, 1] : [1, plane]
-  const [red, green, blue] = [0, 1, 2].map((channel) => {
+  const [red, green, blue] = [0, 1, 2].map((at) => {
     const table = Array.from({ length: 256 }, (_, byte) => {
       if (type !== 'float32') return byte
       const ranged = low + ((high - low) * byte) / 255
-      return (ranged - (mean[channel] ?? 0)) / (std[channel] ?? 1)
+      return (ranged - (mean[at] ?? 0)) / (std[at] ?? 1)
     })
     return new Values(table)
   }) as [ModelValues, ModelValues, ModelValues]

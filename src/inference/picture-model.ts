@@ -141,9 +141,10 @@ export async function modelColumns(
     description.catch(() => described.delete(key))
   }
   const { columns, warning } = await description
-  if (warning !== undefined && !warned.has(warning))
+  if (warning !== undefined && !warned.has(warning)) {
+    warned.add(warning)
     process.emitWarning(warning, { code: 'MILLRACE_BACKEND' })
-  warned.add(warning ?? '')
+  }
   return columns
 }
 
