@@ -11,7 +11,7 @@ import { infer } from '../operators/infer.ts'
 import { resize } from '../operators/resize.ts'
 import { batchOf, binaryColumn, textColumn } from '../src/batch/batch.ts'
 import { flowOf } from '../src/flow/flow.ts'
-import { bundledModel } from '../src/pictures/onnx-model.ts'
+import { bundledModel } from '../src/inference/picture-model.ts'
 import { Run } from '../src/run/run-state.ts'
 
 const [pictures = 200, rounds = 3] = process.argv.slice(2).map(Number)

@@ -4,6 +4,9 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import { jsonOption } from './options.ts'
 import { byteSize, print, printJson, table } from './output.ts'
+import { tryBackend } from '../inference/picture-model.ts'
+import { reasonOf } from '../inference/reason-of.ts'
+import { backendNames, backends } from '../inference/tfjs-backend.ts'
 import { packageVersion } from '../package.ts'
 
 /** One thing that was looked at. */
@@ -18,18 +21,42 @@ export interface Finding {
   readonly detail: string
 }
 
-/** What a package is for; the optional ones are peers. */
-const packages: readonly {
+/** A package that is looked for. */
+export interface Wanted {
+  /** Its name. */
   readonly name: string
+  /** What it is for. */
   readonly use: string
+  /** Whether nothing runs without it; the optional ones are peers. */
   readonly required: boolean
-}[] = [
+  /**
+   * What to install for it.
+   *
+   * @default the package
+   */
+  readonly install?: string
+  /**
+   * Loads it.
+   *
+   * @default imports it
+   */
+  readonly load?: () => Promise<unknown>
+}
+
+const packages: readonly Wanted[] = [
   { name: 'apache-arrow', use: 'batches', required: true },
   { name: 'rxjs', use: 'flows', required: true },
   { name: 'onnxruntime-node', use: 'models and linear algebra', required: true },
   { name: 'sharp', use: 'pictures', required: true },
   { name: 'parquet-wasm', use: 'Parquet', required: true },
   { name: 'usearch', use: 'incremental neighbour index', required: true },
+  ...backendNames.map((backend, at) => ({
+    ...backends[backend],
+    use: `TensorFlow.js models, backend '${backend}', choice ${String(at + 1)} of ${String(backendNames.length)}`,
+    required: false,
+    // Each takes over the one engine of its thread.
+    load: () => tryBackend(backend),
+  })),
 ]
 
 /** Sets up `millrace doctor`. */
@@ -39,28 +66,23 @@ export function configure(command: Command): void {
 
 async function doctor(options: { readonly json?: true }): Promise<void> {
   const findings = [nodeFinding(), memoryFinding(), await diskFinding()]
-  for (const { name, use, required } of packages)
-    findings.push(await packageFinding(name, use, required))
+  for (const wanted of packages) findings.push(await packageFinding(wanted))
   if (options.json) printJson({ version: packageVersion(), findings })
   else print(`millrace ${packageVersion()}\n${table(findings.map(findingCells))}`)
   if (findings.some(({ status, required }) => required && status !== 'ok')) process.exitCode = 1
 }
 
 /** Loads a package and says its version, or why it does not load. */
-export async function packageFinding(
-  name: string,
-  use: string,
-  required: boolean,
-): Promise<Finding> {
+export async function packageFinding(wanted: Wanted): Promise<Finding> {
+  const { name, use, required, install = name, load = () => import(name) } = wanted
   const finding = { name, required }
   if (!installed(name))
-    return { ...finding, status: 'missing', detail: `${use}; install with: npm install ${name}` }
+    return { ...finding, status: 'missing', detail: `${use}; install with: npm install ${install}` }
   try {
-    await import(name)
+    await load()
     return { ...finding, status: 'ok', detail: `${versionOf(name)} (${use})` }
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
-    return { ...finding, status: 'failed', detail: `${use}; does not load: ${reason ?? ''}` }
+    return { ...finding, status: 'failed', detail: `${use}; does not load: ${reasonOf(error)}` }
   }
 }
 

@@ -77,7 +77,7 @@ function addSourceOptions(command: Command): Command {
 function addInputOptions(command: Command): Command {
   return command
     .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
-    .option('--model <file>', '.onnx model for the embeddings (default: the bundled one)')
+    .option('--model <file>', '.onnx or model.json for the embeddings (default: bundled)')
     .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
     .option('--config <file>', 'JSON or TypeScript file with options that are not given here')

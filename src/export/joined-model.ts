@@ -62,6 +62,12 @@ export function joinedModel(model: Uint8Array, url: string, around: Around): Uin
   ])
 }
 
+/** The name of a model's first output. */
+export function firstOutput(model: Uint8Array, url: string): string {
+  const output = parsed(model, url).graph.find(({ field }) => field === graphFields.output)
+  return output ? nameOf(output) : ''
+}
+
 interface Parsed {
   /** Fields of the graph. */
   readonly graph: readonly Field[]

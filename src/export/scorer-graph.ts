@@ -47,18 +47,22 @@ export interface ScorerOutputs {
 export const leastOpset = 10
 
 /**
- * Bytes [rows, height, width, 3] as a model wants them: `table` [3, 256] says what each byte becomes, by channel;
- * without, they stay bytes.
+ * Bytes [rows, height, width, 3] as a model wants them: float32 by `table` [3, 256], which says what each byte becomes
+ * by channel; integers as they are.
  */
 export function fedPixels(
   g: OnnxGraph,
   pixels: GraphValue,
   how: {
-    readonly table: Float32Array | undefined
+    readonly table: Float32Array
     readonly layout: 'nhwc' | 'nchw'
+    readonly type: 'float32' | 'int32' | 'uint8'
   },
 ): GraphValue {
-  const value = how.table ? looked(g, pixels, how.table) : pixels
+  const value =
+    how.type === 'float32'
+      ? looked(g, pixels, how.table)
+      : g.node('Cast', [pixels], { to: elementCodes[how.type] })
   return how.layout === 'nhwc' ? value : g.node('Transpose', [value], { perm: [0, 3, 1, 2] })
 }
 

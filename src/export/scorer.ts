@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { OptionError } from '../errors.ts'
 import { type ElementType, type GraphValue, OnnxGraph } from '../kernels/onnx-graph.ts'
 import { packageVersion } from '../package.ts'
-import { byteTable } from '../pictures/byte-table.ts'
-import { modelColumns, modelInput, pictureModel } from '../pictures/onnx-model.ts'
+import { byteTable } from '../inference/byte-table.ts'
+import { modelFiles } from '../inference/model-files.ts'
+import type { PictureInputs } from '../inference/open-model.ts'
+import { modelColumns, modelInputs, pictureModel } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
-import type { ModelInput } from '../tasks/onnx-session.ts'
-import { joinedModel } from './joined-model.ts'
+import { firstOutput, joinedModel } from './joined-model.ts'
 import {
   fedPixels,
   type FeatureMap,
@@ -64,7 +65,13 @@ export async function pictureScorer(
     ...(model !== undefined && { model }),
     ...(output !== undefined && { outputs: output }),
   })
-  const input = await modelInput(embedder)
+  const { kind, path } = await modelFiles(embedder.file)
+  if (kind !== 'onnx')
+    throw new OptionError(
+      `Expected the embedder to be an .onnx file, got a model for TensorFlow.js at \`${path}\`; convert it, and fit with that`,
+    )
+  const file = await readFile(path)
+  const input = await modelInputs(embedder)
   const size = input.size ?? defaultSize
   const [column] = await modelColumns(embedder, size)
   const map = fittingMap(column?.shape ?? [], models.pca.mean.length, input, pool)
@@ -78,12 +85,11 @@ export async function pictureScorer(
     means: `RGB, ${String(size.width)} × ${String(size.height)}, 0 to 255`,
   }
   const bytes = before.input(pixels.name, pixels.type, pixels.shape)
-  const table = input.type === 'uint8' ? undefined : byteTable(embedder)
-  const fed = fedPixels(before, bytes, { table, layout: input.layout })
+  const fed = fedPixels(before, bytes, { ...input, table: byteTable(embedder) })
   before.call(input.name, before.node('Identity', [fed]))
 
   const after = new OnnxGraph('millrace.after.')
-  const taken = after.known(output ?? input.firstOutput)
+  const taken = after.known(output ?? firstOutput(file, path))
   const embedding = map && pool ? pooledMap(after, taken, map, pool) : taken
   const outputs = [
     ...scoreOutputs(after, embedding, models, rows),
@@ -95,7 +101,7 @@ export async function pictureScorer(
     made: made.filter((name) => name !== String(embedding)),
     metadata: { producer: `millrace ${packageVersion()}`, [pixels.name]: pixels.means },
   }
-  const joined = joinedModel(await readFile(embedder.file), embedder.file, around)
+  const joined = joinedModel(file, path, around)
   return { model: joined, input: pixels, outputs }
 }
 
@@ -117,7 +123,7 @@ export function embeddingScorer(models: ScorerModels): Scorer {
 function fittingMap(
   shape: readonly number[],
   columns: number,
-  { layout }: ModelInput,
+  { layout }: PictureInputs,
   pool: Pooling | undefined,
 ): FeatureMap | undefined {
   const values = shape.reduce((product, side) => product * side, 1)

@@ -1,5 +1,6 @@
-import type { Pixels, PictureSize } from '../pictures/pixels.ts'
-import { type ModelValue, type OpenModel, openModel, type PictureModel } from './onnx-session.ts'
+import type { PictureModel } from '../inference/loaded-model.ts'
+import { type OpenModel, openModel } from '../inference/open-model.ts'
+import type { Pixels } from '../pictures/pixels.ts'
 import { pixelsIn, RowError, type Task, type TaskValue } from './task.ts'
 
 /** Options of this task. */
@@ -10,25 +11,24 @@ export interface InferTaskOptions extends Readonly<Record<string, unknown>> {
 
 /** Runs the model on the decoded picture. */
 export function start({ model }: InferTaskOptions): Task {
-  let opened: { readonly size: PictureSize; readonly session: Promise<OpenModel> } | undefined
+  let opened: Promise<OpenModel> | undefined
   return {
     async run(row) {
       const pixels = pixelsIn(row, 'pixels')
-      opened ??= { size: pixels, session: openModel(model, pixels) }
-      const session = await opened.session
+      opened ??= openModel(model, pixels)
+      const session = await opened
+      const made = await ran(session, pixels)
       const columns: Record<string, TaskValue> = {}
-      for (const { column, values } of await ran(session, pixels)) {
+      session.columns.forEach(({ name }, at) => {
+        const values = made[at] as Float32Array
         if (!values.every(Number.isFinite))
-          throw new RowError(
-            'MODEL',
-            `Expected finite values in \`${column}\`, got NaN or infinity`,
-          )
-        columns[column] = values
-      }
+          throw new RowError('MODEL', `Expected finite values in \`${name}\`, got NaN or infinity`)
+        columns[name] = values
+      })
       return columns
     },
     async close() {
-      await opened?.session.then(
+      await opened?.then(
         (session) => session.close(),
         () => undefined,
       )
@@ -37,7 +37,7 @@ export function start({ model }: InferTaskOptions): Task {
 }
 
 /** A model may refuse a picture at run time, for instance with an index that its values lead to. */
-async function ran(session: OpenModel, pixels: Pixels): Promise<readonly ModelValue[]> {
+async function ran(session: OpenModel, pixels: Pixels): Promise<readonly Float32Array[]> {
   try {
     return await session.run(pixels)
   } catch (cause) {

@@ -8,13 +8,13 @@ import { resize } from '../../operators/resize.ts'
 import { reuse } from '../../operators/reuse.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
-import { modelHash, modelSize } from '../pictures/onnx-model.ts'
+import { modelHash, modelSize } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
 import { withText } from './items.ts'
 
 /** How pictures become numbers. */
 export interface FeatureSettings {
-  /** An .onnx model of one's own. */
+  /** A model of one's own, as `infer` takes it. */
   readonly model?: string
   /** The `embeddings.parquet` of an earlier report. */
   readonly known?: string

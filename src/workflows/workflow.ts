@@ -18,7 +18,7 @@ export interface WorkflowOptions {
   readonly labels?: string
   /** Which links in folders are followed: by default those that stay within them. */
   readonly links?: Links
-  /** An .onnx file for the embeddings, in place of the bundled model. */
+  /** A model for the embeddings, as `infer` takes it, in place of the bundled one. */
   readonly model?: string
   /** Seed for whatever is random. */
   readonly seed: number

@@ -28,3 +28,25 @@ export function whiteRefusingModel(shape: readonly (number | string)[]): Uint8Ar
   graph.output('y', 'float32', graph.node('Add', [x, graph.node('Gather', [list, index])]))
   return graph.model()
 }
+
+/** A model that takes `x` of `shape` as integers and gives them as floats. */
+export function integerModel(
+  shape: readonly (number | string)[],
+  type: 'uint8' | 'int32',
+): Uint8Array {
+  const graph = new OnnxGraph()
+  graph.output('y', 'float32', graph.node('Cast', [graph.input('x', type, shape)], { to: 1 }))
+  return graph.model()
+}
+
+/** A model that gives the places of the values of at most .5, as many as the picture has. */
+export function placesModel(shape: readonly (number | string)[]): Uint8Array {
+  const graph = new OnnxGraph()
+  const x = graph.input('x', 'float32', shape)
+  const half = graph.constant({ type: 'float32', dims: [], values: Float32Array.of(0.5) })
+  const first = graph.constant({ type: 'int64', dims: [1], values: BigInt64Array.of(0n) })
+  const places = graph.node('NonZero', [graph.node('LessOrEqual', [x, half])])
+  const row = graph.node('Unsqueeze', [graph.node('Cast', [places], { to: 1 }), first])
+  graph.output('y', 'float32', row)
+  return graph.model()
+}

@@ -11,11 +11,13 @@ import { resize } from '../../operators/resize.ts'
 import { column } from '../../src/batch/batch.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
-import { externalDataFiles } from '../../src/pictures/external-data.ts'
-import { bundledModel, modelHash } from '../../src/pictures/onnx-model.ts'
+import { externalDataFiles } from '../../src/inference/external-data.ts'
+import { bundledModel, modelHash } from '../../src/inference/picture-model.ts'
 import { tensorShape, tensorValues } from '../../src/batch/tensor.ts'
 import { gather, noise, pictureBatches, plain, values } from '../helpers/pictures.ts'
-import { tinyModel, whiteRefusingModel } from '../helpers/tiny-model.ts'
+import { embeddingNode, nsfwjsModel } from '../helpers/nsfwjs.ts'
+import { graphFiles, node } from '../helpers/tfjs-models.ts'
+import { integerModel, placesModel, tinyModel, whiteRefusingModel } from '../helpers/tiny-model.ts'
 
 const inner =
   'StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/MobilenetV2/expanded_conv_15/add'
@@ -132,6 +134,62 @@ describe('infer', () => {
     }
   })
 
+  it.each(['uint8', 'int32'] as const)('feeds %s models bytes, in planes too', async (type) => {
+    const [first] = Object.values(images)
+    const pixels = [...(await squeezed(first as Uint8Array, 4))]
+    const planes = [0, 1, 2].flatMap((c) => pixels.filter((_, i) => i % 3 === c))
+    for (const [shape, expected] of [
+      [[1, 4, 4, 3], pixels],
+      [[1, 3, 4, 4], planes],
+    ] as const) {
+      const model = await saved(`${type}-${String(shape[1])}.onnx`, integerModel(shape, type))
+      const [out] = await vectors(chain({ model }, { size: 4 }))
+      expect(Array.from(out?.values.subarray(0, 48) ?? [])).toEqual(expected)
+    }
+  })
+
+  it('gives the same embedding by TensorFlow.js as by the bundled model, which has the same weights', async () => {
+    const model = await nsfwjsModel(folder, 'mobilenet_v2_mid')
+    const outputs = { [embeddingNode]: 'embedding', [inner]: 'map' }
+    const columns = ['embedding', 'map']
+    const flow = chain({ model, backend: 'wasm', outputs })
+    const { batches } = await gather(flow, { columns, threads: 1 })
+    const [bundled] = await vectors(chain())
+    const found = batches.flatMap((b) => [...tensorValues(column(b, 'embedding'))])
+    expect(found).toHaveLength(5 * 1792)
+    expect(
+      Math.max(...found.map((v, i) => Math.abs(v - (bundled?.values[i] ?? NaN)))),
+    ).toBeLessThan(1e-3)
+    expect(batches[0]?.schema.fields.map((f) => f.name)).toContain('map')
+  })
+
+  it('runs layers of TensorFlow.js, each of several a column', async () => {
+    const model = await nsfwjsModel(folder, 'mobilenet_v2')
+    const flow = chain({ model, outputs: ['dense_3', 'flatten_1'] })
+    const { batches } = await gather(flow, { columns: [], threads: 1 })
+    const [batch] = batches
+    const shapes = batch?.schema.fields.slice(-2).map((f) => [f.name, tensorShape(f)])
+    expect(shapes).toEqual([
+      ['dense_3', [5]],
+      ['flatten_1', [1280]],
+    ])
+    // It ends in a softmax over five classes.
+    const sum = tensorValues(column(batch as NonNullable<typeof batch>, 'dense_3'))
+    expect(sum.subarray(0, 5).reduce((a, b) => a + b)).toBeCloseTo(1, 5)
+  })
+
+  it('gives the same bits by TensorFlow.js whatever the batches and threads', async () => {
+    const nodes = [node('sum', 'AddV2', 'x', 'one'), node('y', 'Sqrt', 'sum')]
+    const model = await graphFiles(join(folder, 'graph'), nodes)
+    const bits = async (rows: number, threads: number) => {
+      const all = await vectors(chain({ model }, { size: 4, rows }), 'embedding', threads)
+      return all.flatMap(({ values: v }) => [...v])
+    }
+    const one = await bits(1, 2)
+    expect(one).toHaveLength(5 * 48)
+    expect(await bits(5, 1)).toEqual(one)
+  })
+
   it('takes a model for pictures of any size, once they have one', async () => {
     const model = await saved('any.onnx', tinyModel({ shape: ['N', 'H', 'W', 3] }))
     expect((await vectors(chain({ model }, { size: 5 })))[0]?.shape).toEqual([5, 5, 3])
@@ -219,7 +277,40 @@ describe('infer', () => {
     )
   })
 
+  it('rejects a picture for which the shape is another, and leaves the others whole', async () => {
+    const model = await saved('places.onnx', placesModel(['N', 4, 4, 3]))
+    const [black, white] = [
+      [0, 0, 0],
+      [255, 255, 255],
+    ].map((c) => plain(4, 4, c).png().toBuffer())
+    const rows = { a: (await black) ?? null, b: (await white) ?? null, c: (await black) ?? null }
+    const flow = flowOf(pictureBatches(rows)).pipe(decode(), resize({ width: 4, height: 4 }))
+    const { batches, rejects } = await gather(flow.pipe(infer({ model, onError: 'reject' })))
+    expect(rejects).toEqual([
+      {
+        ...{ id: 'b', operator: 'infer', code: 'MODEL', attempt: 1 },
+        message:
+          'Expected the model to run, got column `embedding` of shape [1, 4, 0], for a black picture [1, 4, 48]',
+      },
+    ])
+    const [batch] = batches
+    const places = tensorValues(column(batch as NonNullable<typeof batch>, 'embedding'))
+    expect(places).toHaveLength(2 * 4 * 48)
+    expect(places.slice(192)).toEqual(places.slice(0, 192))
+    // Channels of the first places, the last of the four rows of indices.
+    expect([...places.slice(144, 150)]).toEqual([0, 1, 2, 0, 1, 2])
+  })
+
   it('refuses bad options at the call', () => {
+    expect(() => infer({ backend: 'wsm' as never })).toThrow(
+      "Expected option `backend` to be one of 'node-gpu', 'node', 'wasm', got `wsm` (string); did you mean `wasm`?",
+    )
+    for (const outputs of [['b15', 'b15'], { emb: 'embedding', b15: 'embedding' }])
+      expect(() => infer({ outputs })).toThrow(
+        /^Expected option `outputs` to give each output a column of its own, got `(b15|embedding)` twice$/,
+      )
+    for (const outputs of [[], [1], 1, null, ''])
+      expect(() => infer({ outputs: outputs as never })).toThrow(OptionError)
     expect(() => infer({ modle: 'x' } as never)).toThrow('got `modle`; did you mean `model`?')
     expect(() => infer({ input: { std: [0, 1, 1] } })).toThrow(OptionError)
     expect(() => infer({ input: { layout: 'hwc' as never } })).toThrow(OptionError)
@@ -266,6 +357,17 @@ describe('modelHash', () => {
         hashes.add(await modelHash({ model }))
       }
     expect(hashes.size).toBe(5)
+  })
+})
+
+describe('modelHash of a model for TensorFlow.js', () => {
+  it('changes with its weights, and not with what runs it', async () => {
+    const model = await graphFiles(join(folder, 'hashed'), [node('y', 'AddV2', 'x', 'one')])
+    const hash = await modelHash({ model })
+    expect(await modelHash({ model, backend: 'wasm' })).toBe(hash)
+    expect(await modelHash({ model: join(folder, 'hashed') })).toBe(hash)
+    await writeFile(join(folder, 'hashed', 'weights.bin'), Buffer.alloc(12))
+    expect(await modelHash({ model })).not.toBe(hash)
   })
 })
 

@@ -22,7 +22,9 @@ describe('millrace doctor', () => {
 
 describe('packageFinding', () => {
   it('says that a package is missing', async () => {
-    expect(await packageFinding('no-such-package', 'nothing', true)).toEqual({
+    expect(
+      await packageFinding({ name: 'no-such-package', use: 'nothing', required: true }),
+    ).toEqual({
       name: 'no-such-package',
       required: true,
       status: 'missing',

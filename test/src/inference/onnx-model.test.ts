@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pictureModel } from '../../../src/pictures/onnx-model.ts'
-import { openModel } from '../../../src/tasks/onnx-session.ts'
+import { pictureModel } from '../../../src/inference/picture-model.ts'
+import { openModel } from '../../../src/inference/open-model.ts'
 
 let parent: string
 beforeAll(async () => {
