@@ -88,7 +88,7 @@ function* lines(
 }
 
 function cellOf(type: DataType, text: (value: string) => string): (value: unknown) => string {
-  if (DataType.isFloat(type)) return (value) => (value === null ? '' : String(value))
+  if (DataType.isFloat(type)) return (value) => (typeof value === 'number' ? value.toString() : '')
   const json = jsonOf(type)
   const number = DataType.isInt(type) || DataType.isDecimal(type)
   return (value) => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { configureFolderCommand } from './workflow-command.ts'
+import { configureReport } from './workflow-command.ts'
 
 /** Sets up `millrace report`. */
 export function configure(command: Command): void {
-  configureFolderCommand(command, async () => (await import('../workflows/report.ts')).report)
+  configureReport(command, async () => (await import('../workflows/report.ts')).report)
 }

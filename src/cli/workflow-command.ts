@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type {
   CompareOptions,
   FolderOptions,
+  ReportOptions,
   ScoreOptions,
   SourceSpec,
   Workflow,
@@ -27,9 +28,20 @@ export type LoadWorkflow<Options> = () => Promise<Workflow<Options>>
 export function configureFolderCommand(command: Command, load: LoadWorkflow<FolderOptions>): void {
   command.option('--out <dir>', 'folder to write (required)')
   addSourceOptions(command).action(async (sources: string[]) => {
-    const shared = await sharedOptions(command, sources)
+    await configured(command)
     const out = requiredOption(command, 'out', '--out DIR')
-    await runWorkflow(command, load, { ...shared, out })
+    await runWorkflow(command, load, { ...sharedOptions(command, sources), out })
+  })
+}
+
+/** Sets up `millrace report`, whose parts are set by its config alone. */
+export function configureReport(command: Command, load: LoadWorkflow<ReportOptions>): void {
+  command.option('--out <dir>', 'folder to write (required)')
+  addSourceOptions(command).action(async (sources: string[]) => {
+    const { partNames } = await import('../workflows/report-parts.ts')
+    const parts = await configured(command, partNames)
+    const out = requiredOption(command, 'out', '--out DIR')
+    await runWorkflow(command, load, { ...sharedOptions(command, sources), out, parts })
   })
 }
 
@@ -40,7 +52,8 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
     .option('--out <file>', 'Parquet file to write (required)')
     .option('--rejects <file>', 'Parquet file to write the rejects to')
   addSourceOptions(command).action(async (sources: string[]) => {
-    const shared = await sharedOptions(command, sources)
+    await configured(command)
+    const shared = sharedOptions(command, sources)
     const models = requiredOption(command, 'models', '--models DIR')
     const out = requiredOption(command, 'out', '--out FILE')
     const { rejects } = command.opts<Pick<ScoreOptions, 'rejects'>>()
@@ -56,7 +69,8 @@ export function configureCompare(command: Command, load: LoadWorkflow<CompareOpt
     .argument('<other>', 'folder, picture, glob or Parquet file that is compared with it')
   addRunOptions(addInputOptions(command), { checkpoints: false }).action(
     async (fit: string, other: string) => {
-      const shared = await sharedOptions(command, [other])
+      await configured(command)
+      const shared = sharedOptions(command, [other])
       await runWorkflow(command, load, { ...shared, fit: sourceOf(fit) })
     },
   )
@@ -83,9 +97,16 @@ function addInputOptions(command: Command): Command {
     .option('--config <file>', 'JSON or TypeScript file with options that are not given here')
 }
 
-async function sharedOptions(command: Command, sources: string[]): Promise<WorkflowOptions> {
+/** Takes the options of `--config`; returns what it says of `settings`, which are no options. */
+async function configured(
+  command: Command,
+  settings: readonly string[] = [],
+): Promise<Record<string, unknown>> {
   const { config } = command.opts<{ readonly config?: string }>()
-  if (config !== undefined) await applyConfig(command, config)
+  return config === undefined ? {} : applyConfig(command, config, settings)
+}
+
+function sharedOptions(command: Command, sources: string[]): WorkflowOptions {
   const flags = command.opts<
     CheckpointFlags & { readonly timeout?: number; readonly stall?: number }
   >()

@@ -1,6 +1,6 @@
 import { readable, type Html, html } from './html.ts'
 import { type Figures, itemFigure } from './item-figure.ts'
-import type { LabelFamiliarity, PageData, PageItem } from './page-data.ts'
+import type { LabelFamiliarity, PageData, PageItem, PageSummary } from './page-data.ts'
 import { nameLength, standing } from './payload.ts'
 import { count, plural, scoreText } from './words.ts'
 
@@ -22,8 +22,47 @@ export function familiaritySection(data: PageData, indexOf: ReadonlyMap<string, 
     <h3>Least familiar</h3>
     ${strip(data.least, figures)}
     <h3>Most familiar</h3>
-    ${strip(data.most, figures)} ${labelList(data, figures)}
+    ${strip(data.most, figures)} ${labelList(data, figures)} ${gapTable(data.summary.splitGaps)}
   </section>`
+}
+
+/** Most pairs of splits that are shown; all are in `summary.json`. */
+const gapsShown = 30
+
+/** How each split compares with the others. */
+function gapTable(gaps: PageSummary['splitGaps']): Html | false {
+  if (!gaps || gaps.length === 0) return false
+  const rows = gaps.slice(0, gapsShown).map(
+    ({ fit, other, percentileRatio, standardError, band, logDensityRatio }) =>
+      html`<tr>
+        <th scope="row">
+          <bdi>${readable(other, nameLength)}</bdi> beside <bdi>${readable(fit, nameLength)}</bdi>
+        </th>
+        <td>${band}</td>
+        <td>${percentileRatio.toFixed(2)} ± ${standardError.toFixed(2)}</td>
+        <td>${logDensityRatio === null ? 'signs differ' : logDensityRatio.toFixed(2)}</td>
+      </tr>`,
+  )
+  const hidden = gaps.length - rows.length
+  return html`<h3>Between splits</h3>
+    <p>
+      How familiar the items of one split are to the density of another: 1 where they are alike,
+      less where the other split does not know
+      them.${hidden > 0 && ` ${count(hidden)} more pairs are in summary.json.`}
+    </p>
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Split</th>
+          <th scope="col">Gap</th>
+          <th scope="col">By percentile</th>
+          <th scope="col">By log density</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>`
 }
 
 function labelList({ labels, otherLabelled }: PageData, figures: Figures): Html | false {
@@ -32,7 +71,10 @@ function labelList({ labels, otherLabelled }: PageData, figures: Figures): Html 
     otherLabelled > 0 &&
     ` The ${plural(otherLabelled, 'item')} of other labels are in items.parquet.`
   return html`<h3>Within each label</h3>
-    <p>By the same overall score, largest labels first.${rest}</p>
+    <p>
+      Among the items of the label where it has enough of them, else by the overall score; largest
+      labels first.${rest}
+    </p>
     <div class="labels">${labels.map((label) => labelRow(label, figures))}</div>`
 }
 
@@ -41,20 +83,31 @@ function labelRow({ label, count: items, least, most }: LabelFamiliarity, figure
     <h4><bdi>${readable(label, nameLength)}</bdi> <small>${count(items)}</small></h4>
     <div>
       <h5>least</h5>
-      ${strip(least, figures)}
+      ${strip(least, figures, withinLabel)}
     </div>
     <div>
       <h5>most</h5>
-      ${strip(most, figures)}
+      ${strip(most, figures, withinLabel)}
     </div>
   </article>`
 }
 
-function strip(items: readonly PageItem[], figures: Figures): Html {
+function strip(
+  items: readonly PageItem[],
+  figures: Figures,
+  scored: (item: PageItem) => PageItem = (item) => item,
+): Html {
   if (items.length === 0) return html`<p class="none">–</p>`
   return html`<ul class="strip">
-    ${items.map((item) => html`<li>${itemFigure(item, figures, scoreNote(item))}</li>`)}
+    ${items.map((item) => html`<li>${itemFigure(item, figures, scoreNote(scored(item)))}</li>`)}
   </ul>`
+}
+
+/** The item with its scores among those of its label, where it has them. */
+function withinLabel(item: PageItem): PageItem {
+  const { labelFamiliarity, labelPercentile } = item
+  if (labelFamiliarity === null) return item
+  return { ...item, familiarity: labelFamiliarity, percentile: labelPercentile }
 }
 
 function scoreNote({ familiarity, percentile }: PageItem): Html | false {

@@ -12,8 +12,16 @@ interface Extremes {
   count: number
 }
 
+/** How familiar an item is; null where it has no score. */
+interface Scores {
+  /** Among all items. */
+  readonly overall: number | null
+  /** Among those of its label; a label has this score for all of its items or for none. */
+  readonly within: number | null
+}
+
 /**
- * Chooses the least and most familiar items, overall and by the same score within each label.
+ * Chooses the least and most familiar items, overall and within each label, there by the label's own score if it has one.
  * Holds 48 items and 12 for each of the first 1,000 labels met; items of later labels are only counted.
  */
 export class FamiliaritySelection {
@@ -22,11 +30,11 @@ export class FamiliaritySelection {
   #untracked = 0
 
   /** Takes the next item; `read` is called only if it may be shown. */
-  add(label: string | null, familiarity: number | null, read: () => PageItem): void {
+  add(label: string | null, { overall, within }: Scores, read: () => PageItem): void {
     const tracked = label === null ? undefined : this.#track(label)
-    if (familiarity === null) return
-    offer(this.#overall, familiarity, read)
-    if (tracked) offer(tracked, familiarity, read)
+    if (overall === null) return
+    offer(this.#overall, overall, read)
+    if (tracked) offer(tracked, within ?? overall, read)
   }
 
   /** Returns what was chosen. */

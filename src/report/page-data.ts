@@ -16,6 +16,10 @@ export interface PageItem {
   readonly familiarity: number | null
   /** Column `familiarity_percentile`, 0 to 100. */
   readonly percentile: number | null
+  /** Column `label_familiarity`: a log density among the items of its label; null where that has none. */
+  readonly labelFamiliarity: number | null
+  /** Column `label_familiarity_percentile`, 0 to 100. */
+  readonly labelPercentile: number | null
   /** Column `x`. */
   readonly x: number | null
   /** Column `y`. */
@@ -105,8 +109,27 @@ export interface PageChoice {
   readonly rejectCount: number
 }
 
+/** How familiar one set is to the density of another. */
+export interface PageGap {
+  /** The set that the density was fitted to. */
+  readonly fit: string
+  /** The set that was scored by it. */
+  readonly other: string
+  /** Mean percentile of its items among the fitted ones, 1 for items of the same kind. */
+  readonly percentileRatio: number
+  /** Its standard error. */
+  readonly standardError: number
+  /** What it says. */
+  readonly band: string
+  /** Ratio of the mean log densities; null where the signs differ. */
+  readonly logDensityRatio: number | null
+}
+
 /** A section that can be left out. */
-export type PagePart = 'map' | 'duplicates' | 'familiarity'
+export type PagePart = (typeof pageParts)[number]
+
+/** The sections that can be left out. */
+export const pageParts = ['map', 'duplicates', 'familiarity'] as const
 
 /** What the page reads of `summary.json`. */
 export interface PageSummary {
@@ -118,6 +141,8 @@ export interface PageSummary {
   readonly rejects: number
   /** Files that are no pictures. */
   readonly ignored: number
+  /** How each split compares with the density of another, where there are splits. */
+  readonly splitGaps?: readonly PageGap[]
   /** Sections that were not asked for. */
   readonly leftOut?: readonly PagePart[]
   /** Groups of equal bytes. */

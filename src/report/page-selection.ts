@@ -44,13 +44,18 @@ export class PageSelection {
   addItems(batch: RecordBatch): void {
     this.#closeGroups()
     const id = column(batch, 'id')
-    const [label, score, x, y] = ['label', 'familiarity', 'x', 'y'].map((n) => batch.getChild(n))
+    const names = ['label', 'familiarity', 'label_familiarity', 'x', 'y']
+    const [label, score, within, x, y] = names.map((name) => batch.getChild(name))
     const itemAt = itemReader(batch)
     for (let row = 0; row < batch.numRows; row++) {
       const key = String(id.get(row))
       const read = itemAt.bind(null, row)
       if (this.#members.has(key)) this.#members.set(key, read())
-      this.#familiarity.add(textAt(label ?? null, row), numberAt(score ?? null, row), read)
+      const scores = {
+        overall: numberAt(score ?? null, row),
+        within: numberAt(within ?? null, row),
+      }
+      this.#familiarity.add(textAt(label ?? null, row), scores, read)
       if (numberAt(x ?? null, row) === null || numberAt(y ?? null, row) === null) continue
       this.#placed++
       const rank = seededHash(key, this.#seed)

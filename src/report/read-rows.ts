@@ -23,6 +23,8 @@ export function itemReader(batch: RecordBatch): (row: number) => PageItem {
     height: batch.getChild('height'),
     familiarity: batch.getChild('familiarity'),
     percentile: batch.getChild('familiarity_percentile'),
+    labelFamiliarity: batch.getChild('label_familiarity'),
+    labelPercentile: batch.getChild('label_familiarity_percentile'),
     x: batch.getChild('x'),
     y: batch.getChild('y'),
   }
@@ -34,6 +36,8 @@ export function itemReader(batch: RecordBatch): (row: number) => PageItem {
     height: numberAt(columns.height, row),
     familiarity: numberAt(columns.familiarity, row),
     percentile: numberAt(columns.percentile, row),
+    labelFamiliarity: numberAt(columns.labelFamiliarity, row),
+    labelPercentile: numberAt(columns.labelPercentile, row),
     x: numberAt(columns.x, row),
     y: numberAt(columns.y, row),
   })
@@ -88,6 +92,6 @@ export function numberAt(vector: Vector | null, row: number): number | null {
 }
 
 function bareItem(id: string, split: string | null): PageItem {
-  const none = { label: null, width: null, height: null, familiarity: null }
-  return { id, split, ...none, percentile: null, x: null, y: null }
+  const none = { label: null, width: null, height: null, familiarity: null, percentile: null }
+  return { id, split, ...none, labelFamiliarity: null, labelPercentile: null, x: null, y: null }
 }

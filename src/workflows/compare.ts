@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
+import { OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { featureHash, features } from './features.ts'
 import { gapsOf, gapsText, measureGaps } from './gaps.ts'
@@ -56,8 +57,13 @@ async function besideModels(
 ): Promise<WorkflowResult> {
   const { rows, model_hash } = await embedded(options)
   const about = await requireAbout(models, model_hash)
+  const references = await scoreReferences(models, about)
+  if (!references)
+    throw new OptionError(
+      `Expected models that know what is familiar, got \`${models}\`, a report without familiarity; compare with its source`,
+    )
   const scored = await frozenFamiliarity(rows, models, about)
-  const measured = scored.pipe(measureGaps(await scoreReferences(models, about)))
+  const measured = scored.pipe(measureGaps(references))
   const ran = await runWhole(flowOf(measured), options, context)
   const gaps = gapsOf(ran)
   const counts = itemCounts(ran)

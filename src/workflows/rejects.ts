@@ -3,7 +3,7 @@ import { column } from '../batch/batch.ts'
 import { DataError } from '../errors.ts'
 import { linkChoices } from '../pictures/file-roots.ts'
 import { commandKey } from '../run/reject-log.ts'
-import type { FolderOptions, ScoreOptions, SourceSpec } from './workflow.ts'
+import type { ReportOptions, ScoreOptions, SourceSpec } from './workflow.ts'
 
 /** What `millrace run` was given, as far as it decides what comes out. */
 export interface RunArguments {
@@ -21,7 +21,7 @@ export interface RunArguments {
 export type MadeBy =
   | { readonly command: 'run'; readonly options: RunArguments }
   | { readonly command: 'score'; readonly options: ScoreOptions }
-  | { readonly command: 'report'; readonly options: Omit<FolderOptions, 'out'> }
+  | { readonly command: 'report'; readonly options: Omit<ReportOptions, 'out'> }
 
 /** A file of rejects. */
 export interface RejectsFile {
@@ -79,6 +79,7 @@ const shapes: Readonly<Record<string, (value: unknown) => boolean>> = {
   memory: Number.isSafeInteger,
   models: isText,
   out: isText,
+  parts: (value) => typeof value === 'object' && value !== null,
 }
 
 /** A report is where its rejects are, so `out` is not kept. */
@@ -91,7 +92,7 @@ const required = {
 const optional = {
   run: ['memory'],
   score: ['labels', 'links', 'model', 'limit', 'memory'],
-  report: ['labels', 'links', 'model', 'limit', 'memory'],
+  report: ['labels', 'links', 'model', 'limit', 'memory', 'parts'],
 } as const
 
 function parsed(text: string | undefined): MadeBy | undefined {

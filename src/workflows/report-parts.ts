@@ -1,7 +1,7 @@
 import type { DuplicatesOptions } from '../../operators/duplicates.ts'
-import type { GmmOptions } from '../../operators/gmm.ts'
 import { OptionError } from '../errors.ts'
 import { kindOf, knownOptions, trueOrFalse } from '../options.ts'
+import type { FamiliaritySettings } from './scores.ts'
 
 /** Parts of a report, with their settings; `false` leaves one out. */
 export interface ReportParts {
@@ -12,11 +12,11 @@ export interface ReportParts {
    */
   readonly duplicates?: false | Omit<DuplicatesOptions, 'embedding' | 'phash' | 'contentHash'>
   /**
-   * How familiar each item is: options of the mixture.
+   * How familiar each item is, among all and within its label: options of the mixture, and `minLabelRows`.
    *
    * @default {}
    */
-  readonly familiarity?: false | FamiliarityOptions
+  readonly familiarity?: false | FamiliaritySettings
   /**
    * The nearest other item of each.
    *
@@ -42,9 +42,6 @@ export interface ReportParts {
    */
   readonly csv?: boolean
 }
-
-/** Options of the mixture of a report. */
-export type FamiliarityOptions = Pick<GmmOptions, 'components' | 'covariance' | 'regularization'>
 
 /** What is made, and how. */
 export type CheckedParts = Required<ReportParts>

@@ -1,86 +1,60 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
+import { lastValueFrom } from 'rxjs'
 import { fromParquet } from '../../connectors/from-parquet.ts'
-import { toParquet } from '../../connectors/to-parquet.ts'
-import { duplicateGroups } from '../../operators/duplicate-groups.ts'
-import { duplicates } from '../../operators/duplicates.ts'
-import { type Flow, flowOf } from '../flow/flow.ts'
+import { toCsv } from '../../connectors/to-csv.ts'
 import type { GroupGap } from '../models/familiarity.ts'
-import type { PageSummary } from '../report/page-data.ts'
+import { type PagePart, pageParts, type PageSummary } from '../report/page-data.ts'
 import { reportPage } from '../report/report-page.ts'
 import type { RunSummary } from '../run/run.ts'
-import { featureColumns, featureHash, features } from './features.ts'
 import { gapText } from './gaps.ts'
 import { GroupCounter, type GroupCounts } from './group-counter.ts'
 import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
-import { itemsOf } from './items.ts'
-import { LabelCounter } from './label-counter.ts'
+import { LabelCounter, type LabelCounts } from './label-counter.ts'
 import { makeFolder, putText } from './output-folder.ts'
-import { madeByText } from './rejects.ts'
-import { afterRun, runWhole } from './run-whole.ts'
-import {
-  componentsOf,
-  coordinates,
-  fittedScores,
-  fittedSplits,
-  hasText,
-  splitGaps,
-  writeAbout,
-} from './scores.ts'
+import { type CheckedParts, reportParts } from './report-parts.ts'
+import { filesIn, type ReportFiles, type Tables, writeTables } from './report-tables.ts'
+import { afterRun } from './run-whole.ts'
+import { splitGaps, writeAbout } from './scores.ts'
 import { versions } from './versions.ts'
-import type { FolderOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
-
-/** Columns of `items.parquet`. */
-const itemColumns = [
-  ...['id', 'label', 'split', 'width', 'height', 'channels', 'bytes'],
-  ...['exact_group', 'near_group', 'near_id', 'near_distance'],
-  ...['familiarity', 'familiarity_percentile'],
-  ...['label_familiarity', 'label_familiarity_percentile', 'x', 'y'],
-]
-
-/** The files of a report. */
-function filesIn(out: string) {
-  return {
-    items: join(out, 'items.parquet'),
-    embeddings: join(out, 'embeddings.parquet'),
-    groups: join(out, 'groups.parquet'),
-    rejects: join(out, 'rejects.parquet'),
-    summary: join(out, 'summary.json'),
-    page: join(out, 'index.html'),
-    models: join(out, 'models'),
-  }
-}
+import type { ReportOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
 /**
  * Reports on a dataset: what is duplicated, across which splits; what is familiar and what is rare; what is
  * broken. Writes tables, models and a page to a folder; what an earlier report there computed is used again.
  */
 export async function report(
-  options: FolderOptions,
+  options: ReportOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
   const started = { date: new Date(), at: performance.now() }
+  const parts = reportParts(options.parts)
   const files = filesIn(options.out)
   await makeFolder(options.out)
-  const tables = await writeTables(options, context)
+  const tables = await writeTables(options, parts, context)
   return afterRun(tables.ran, async () => {
     const { model_hash, by_label } = tables
-    await writeAbout(files.models, { model_hash, by_label })
+    const { familiarity, neighbors } = parts
+    await writeAbout(files.models, {
+      ...{ model_hash, by_label, neighbors },
+      familiarity: familiarity !== false,
+    })
     const done =
-      (await earlierSummary(files, tables.ran)) ?? (await writePage(options, tables, started))
-    return { summary: done, text: textOf(done, files.page) }
+      (await earlierSummary(files, parts, tables.ran)) ??
+      (await writePage(options, parts, tables, started))
+    return { summary: done, text: textOf(done, parts, files) }
   })
 }
 
-type Summary = PageSummary &
-  GroupCounts &
+type Summary = Omit<PageSummary, 'splitGaps'> &
+  Partial<GroupCounts> &
   Record<string, unknown> & { readonly splitGaps: readonly GroupGap[] }
 
-/** Writes the page and the summary; returns the summary. */
+/** Writes the page, the CSV files and the summary; returns the summary. */
 async function writePage(
-  options: FolderOptions,
+  options: ReportOptions,
+  parts: CheckedParts,
   { ran, model_hash, components, by_split }: Tables,
   started: { readonly date: Date; readonly at: number },
 ): Promise<Summary> {
@@ -90,7 +64,9 @@ async function writePage(
   const summary: Summary = {
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
     ...itemCounts(ran),
-    ...(await countedIn(files)),
+    ...(parts.duplicates && (await groupsIn(files.groups))),
+    ...(await labelsIn(files.items)),
+    leftOut: leftOut(parts),
     splitGaps: by_split ? await splitGaps(files.models) : [],
     decoded: decodedCount(ran),
     startedAt: started.date.toISOString(),
@@ -103,20 +79,13 @@ async function writePage(
       seed: options.seed,
       ...(options.limit !== undefined && { limit: options.limit }),
       pcaComponents: components,
+      duplicates: told(parts.duplicates),
+      familiarity: told(parts.familiarity),
     },
     ...(ran.checkpoint && { checkpoint: ran.checkpoint }),
   }
-  const page = await reportPage(
-    {
-      groups: fromParquet(files.groups, { idColumn: 'id' }),
-      items: fromParquet(files.items),
-      rejects: fromParquet(files.rejects),
-      thumbnails: () => thumbnails(files.embeddings),
-      summary,
-    },
-    { seed: options.seed },
-  )
-  await putText(files.page, page)
+  if (parts.csv) await writeCsv(files, parts)
+  if (parts.page) await putText(files.page, await pageOf(files, parts, summary, options.seed))
   const timings = { tables: tablesSeconds, page: seconds(pageStarted), total: seconds(started.at) }
   const done = { ...summary, timings }
   // The last file: if it is of this run, the page is too.
@@ -124,12 +93,52 @@ async function writePage(
   return done
 }
 
+/** Sections that the page does not have. */
+function leftOut(parts: CheckedParts): PagePart[] {
+  return pageParts.filter((part) => parts[part] === false)
+}
+
+/** Settings as data: a function of the caller's is told, not shown. */
+function told(settings: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(settings, (_, value: unknown) =>
+      typeof value === 'function' ? 'a function' : value,
+    ),
+  )
+}
+
+function pageOf(
+  files: ReportFiles,
+  { duplicates }: CheckedParts,
+  summary: Summary,
+  seed: number,
+): Promise<string> {
+  return reportPage(
+    {
+      groups: duplicates === false ? [] : fromParquet(files.groups, { idColumn: 'id' }),
+      items: fromParquet(files.items),
+      rejects: fromParquet(files.rejects),
+      thumbnails: () => thumbnails(files.embeddings),
+      summary,
+    },
+    { seed },
+  )
+}
+
+/** The tables for a spreadsheet, beside those that hold everything. */
+async function writeCsv(files: ReportFiles, { duplicates }: CheckedParts): Promise<void> {
+  const tables = [files.items, files.rejects, ...(duplicates === false ? [] : [files.groups])]
+  for (const table of tables)
+    await lastValueFrom(fromParquet(table).pipe(toCsv(table.replace(/parquet$/, 'csv'))))
+}
+
 /** The summary that this run, resumed after its end, has written already; undefined if it, or the page, is missing. */
 async function earlierSummary(
-  { summary, page }: ReturnType<typeof filesIn>,
+  { summary, page }: ReportFiles,
+  parts: CheckedParts,
   { checkpoint }: RunSummary,
 ): Promise<Summary | undefined> {
-  if (!checkpoint || !existsSync(summary) || !existsSync(page)) return undefined
+  if (!checkpoint || !existsSync(summary) || (parts.page && !existsSync(page))) return undefined
   const there = parsed(await readFile(summary, 'utf8'))
   return there?.checkpoint?.run === checkpoint.run ? there : undefined
 }
@@ -143,67 +152,17 @@ function parsed(text: string): (Summary & Partial<RunSummary>) | undefined {
   }
 }
 
-/** What went into the tables. */
-interface Tables {
-  readonly ran: RunSummary
-  readonly model_hash: string | null
-  readonly components: number
-  readonly by_label: boolean
-  readonly by_split: boolean
-}
-
-/** Runs everything up to the tables and models; returns what the run did. */
-async function writeTables(options: FolderOptions, context: WorkflowContext): Promise<Tables> {
-  const { model } = options
-  const files = filesIn(options.out)
-  const items = itemsOf(options)
-  const pictures = items.kind === 'pictures'
-  const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
-  const rows = pictures ? await features(items.rows, settings) : items.rows
-  const scored = flowOf(
-    (await fittedSplits(await fittedScores(rows, files.models), files.models)).pipe(
-      await duplicatesIn(rows),
-      coordinates(),
-    ),
-  )
-  const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
-  function present(names: readonly string[]): string[] {
-    return names.filter((name) => there.has(name))
-  }
-  const job = {
-    items: scored.pipe(toParquet(files.items, { columns: present(itemColumns) })),
-    embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
-    groups: scored.pipe(duplicateGroups(), toParquet(files.groups)),
-  }
-  const command = madeByText({ command: 'report', options })
-  const ran = await runWhole(job, options, context, { rejects: toParquet(files.rejects), command })
-  const model_hash = pictures ? await featureHash(settings) : null
-  return {
-    ...{ ran, model_hash, components: await componentsOf(rows) },
-    by_label: await hasText(rows, 'label'),
-    by_split: await hasText(rows, 'split'),
-  }
-}
-
-/** Duplicates by what the rows have: embeddings that came as they are may lack the hashes. */
-async function duplicatesIn(rows: Flow<RecordBatch>) {
-  const there = new Set((await rows.schema())?.fields.map(({ name }) => name))
-  return duplicates({
-    ...(!there.has('phash') && { phash: false }),
-    ...(!there.has('content_hash') && { contentHash: false }),
-  })
-}
-
-/** What the tables say of groups and labels. */
-async function countedIn(files: ReturnType<typeof filesIn>) {
+async function groupsIn(path: string): Promise<GroupCounts> {
   const groups = new GroupCounter()
-  for await (const batch of fromParquet(files.groups, {
-    columns: ['group', 'kind', 'split', 'by'],
-  }))
+  for await (const batch of fromParquet(path, { columns: ['group', 'kind', 'split', 'by'] }))
     groups.add(batch)
+  return groups.counts()
+}
+
+async function labelsIn(path: string): Promise<LabelCounts> {
   const labels = new LabelCounter()
-  for await (const batch of fromParquet(files.items)) labels.add(batch)
-  return { ...groups.counts(), ...labels.counts() }
+  for await (const batch of fromParquet(path)) labels.add(batch)
+  return labels.counts()
 }
 
 async function* thumbnails(path: string): AsyncGenerator<RecordBatch> {
@@ -212,16 +171,26 @@ async function* thumbnails(path: string): AsyncGenerator<RecordBatch> {
   if (there) yield* fromParquet(path, { columns: ['id', 'thumbnail'] })
 }
 
-function textOf(summary: Summary, page: string): string {
-  const { exactGroups, nearGroups, lookAlikeGroups, leaks, splitGaps } = summary
+function textOf(summary: Summary, { page, csv }: CheckedParts, files: ReportFiles): string {
   const total = summary.timings['total'] ?? 0
   return [
     `${countsText(summary)} in ${total.toFixed(1)} s`,
-    `${counted(exactGroups, 'group')} of exact copies, ${String(leaks.exact)} across splits`,
-    `${counted(nearGroups, 'group')} of near duplicates (${String(lookAlikeGroups)} of more than exact copies), ${String(leaks.near)} across splits`,
-    ...splitGaps.map((gap) => gapText(`familiarity of ${gap.other} beside ${gap.fit}`, gap)),
-    `report: ${page}`,
+    ...groupsText(summary),
+    ...summary.splitGaps.map((gap) =>
+      gapText(`familiarity of ${gap.other} beside ${gap.fit}`, gap),
+    ),
+    ...(csv ? [`tables: ${files.items.replace(/parquet$/, 'csv')} and others`] : []),
+    page ? `report: ${files.page}` : `report: ${files.items}`,
   ].join('\n')
+}
+
+function groupsText({ exactGroups, nearGroups, lookAlikeGroups, leaks }: Summary): string[] {
+  if (exactGroups === undefined || nearGroups === undefined || !leaks) return []
+  const alike = String(lookAlikeGroups ?? 0)
+  return [
+    `${counted(exactGroups, 'group')} of exact copies, ${String(leaks.exact)} across splits`,
+    `${counted(nearGroups, 'group')} of near duplicates (${alike} of more than exact copies), ${String(leaks.near)} across splits`,
+  ]
 }
 
 function seconds(since: number): number {

@@ -41,9 +41,8 @@ export async function score(
   const command = madeByText({ command: 'score', options })
   const rejected = rejects === undefined ? {} : { rejects: toParquet(rejects), command }
   // Of a few rows that are done again there is no gap to tell.
-  const job = only
-    ? flowOf(scored.pipe(write))
-    : withGaps(scored, write, await scoreReferences(models, about))
+  const references = only ? undefined : await scoreReferences(models, about)
+  const job = references ? withGaps(scored, write, references) : flowOf(scored.pipe(write))
   const ran = await runWhole(job, options, context, rejected)
   const gaps = gapsOf(ran)
   const counts = itemCounts(ran)

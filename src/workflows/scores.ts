@@ -13,7 +13,7 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
 import { isKind, requireField, schemaWith } from '../batch/schema.ts'
 import { tensorShape, tensorValues } from '../batch/tensor.ts'
-import { densityStrategy } from '../models/density-strategies.ts'
+import { densityStrategy, type MixtureSettings } from '../models/density-strategies.ts'
 import { Familiarity, type GroupGap } from '../models/familiarity.ts'
 import { GaussianMixture } from '../models/gaussian-mixture.ts'
 import { restoredModel } from '../models/save.ts'
@@ -49,13 +49,32 @@ export function modelFolders(models: string) {
   }
 }
 
+/** How familiarity is estimated: by mixtures, whose number of components is for all rows alone. */
+export interface FamiliaritySettings extends MixtureSettings {
+  /**
+   * Rows that a label needs for a density of its own.
+   *
+   * @default 50
+   */
+  readonly minLabelRows?: number
+}
+
+/** What is fitted beside the PCA. */
+export interface ScoreParts {
+  /** Familiarity, and how; false: none. */
+  readonly familiarity?: false | FamiliaritySettings
+  /** The nearest other item. */
+  readonly neighbors?: boolean
+}
+
 /** Fits the models to all rows, saves them in `models`, and adds `pca`, the familiarity columns, `near_id` and `near_distance`. */
 export async function fittedScores(
   rows: Flow<RecordBatch>,
   models: string,
+  { familiarity: settings = {}, neighbors: nearest = true }: ScoreParts = {},
 ): Promise<Flow<RecordBatch>> {
-  const scored = await fittedFamiliarity(rows, models)
-  return flowOf(scored.pipe(neighbors({ save: modelFolders(models).neighbors })))
+  const scored = await fittedFamiliarity(rows, models, settings)
+  return nearest ? flowOf(scored.pipe(neighbors({ save: modelFolders(models).neighbors }))) : scored
 }
 
 /** Adds the same columns by the models in `models`, which stay as they are; neighbours are among the fitted rows. */
@@ -65,6 +84,7 @@ export async function frozenScores(
   about: AboutModels,
 ): Promise<Flow<RecordBatch>> {
   const scored = await frozenFamiliarity(rows, models, about)
+  if (about.neighbors === false) return scored
   return flowOf(scored.pipe(neighbors({ model: modelFolders(models).neighbors })))
 }
 
@@ -72,27 +92,38 @@ export async function frozenScores(
 export async function fittedFamiliarity(
   rows: Flow<RecordBatch>,
   models: string,
+  settings: false | FamiliaritySettings = {},
 ): Promise<Flow<RecordBatch>> {
   const folder = modelFolders(models)
-  const components = await componentsOf(rows)
-  const scored = rows.pipe(
+  const reduced = rows.pipe(
     finite(),
-    pca({ components, save: folder.pca }),
-    gmm({ save: folder.gmm }),
+    pca({ components: await componentsOf(rows), save: folder.pca }),
   )
-  if (!(await hasText(rows, 'label'))) return flowOf(scored)
-  return flowOf(scored.pipe(familiarity({ by: 'label', save: folder.labels })))
+  if (settings === false) return flowOf(reduced)
+  const { minLabelRows, components, ...mixture } = settings
+  const all = { ...mixture, ...(components !== undefined && { components }) }
+  const scored = flowOf(reduced.pipe(gmm({ ...all, save: folder.gmm })))
+  if (!(await hasText(rows, 'label'))) return scored
+  const byLabel = familiarity({
+    by: 'label',
+    strategy: { type: 'gmm', ...mixture },
+    ...(minLabelRows !== undefined && { minRows: minLabelRows }),
+    save: folder.labels,
+  })
+  return flowOf(scored.pipe(byLabel))
 }
 
 /** Adds the familiarity columns by the models in `models`. */
 export async function frozenFamiliarity(
   rows: Flow<RecordBatch>,
   models: string,
-  { by_label = false }: AboutModels,
+  { by_label = false, familiarity: there = true }: AboutModels,
 ): Promise<Flow<RecordBatch>> {
   const folder = modelFolders(models)
-  const scored = rows.pipe(finite(), pca({ model: folder.pca }), gmm({ model: folder.gmm }))
-  if (!by_label || !(await hasText(rows, 'label'))) return flowOf(scored)
+  const reduced = rows.pipe(finite(), pca({ model: folder.pca }))
+  if (!there) return flowOf(reduced)
+  const scored = flowOf(reduced.pipe(gmm({ model: folder.gmm })))
+  if (!by_label || !(await hasText(rows, 'label'))) return scored
   return flowOf(scored.pipe(familiarity({ by: 'label', model: folder.labels })))
 }
 
@@ -117,11 +148,12 @@ export async function splitGaps(models: string): Promise<readonly GroupGap[]> {
   return (await groupedModel(modelFolders(models).splits)).gaps
 }
 
-/** How the fitted rows score: all, and those of each label. */
+/** How the fitted rows score: all, and those of each label; undefined where familiarity was not fitted. */
 export async function scoreReferences(
   models: string,
-  { by_label = false }: AboutModels,
-): Promise<ScoreReferences> {
+  { by_label = false, familiarity: there = true }: AboutModels,
+): Promise<ScoreReferences | undefined> {
+  if (!there) return undefined
   const folder = modelFolders(models)
   const all = await restoredModel(folder.gmm, 'gaussian-mixture', (state) =>
     GaussianMixture.fromState(state),
@@ -151,6 +183,10 @@ export interface AboutModels {
   readonly model_hash: string | null
   /** Whether familiarity was fitted by label too. */
   readonly by_label?: boolean
+  /** Whether familiarity was fitted; it is by default. */
+  readonly familiarity?: boolean
+  /** Whether the rows were kept for their neighbours; they are by default. */
+  readonly neighbors?: boolean
 }
 
 /** Notes what the models in `models` are for. */

@@ -1,6 +1,7 @@
 import type { Links } from '../pictures/file-roots.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import type { Progress } from '../run/run.ts'
+import type { ReportParts } from './report-parts.ts'
 
 /** Where rows come from. */
 export interface SourceSpec {
@@ -42,6 +43,12 @@ export interface WorkflowOptions {
 export interface FolderOptions extends WorkflowOptions {
   /** Folder to write. */
   readonly out: string
+}
+
+/** Options of `report`. */
+export interface ReportOptions extends FolderOptions {
+  /** What it is made of; by default all but CSV files. */
+  readonly parts?: ReportParts
 }
 
 /** Options of `score`. */

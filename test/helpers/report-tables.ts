@@ -17,6 +17,8 @@ export interface ItemRow {
   height?: number | null
   familiarity?: number | null
   percentile?: number | null
+  labelFamiliarity?: number | null
+  labelPercentile?: number | null
   x?: number | null
   y?: number | null
 }
@@ -49,6 +51,8 @@ export function itemBatches(rows: readonly ItemRow[], size = rows.length): Recor
       ),
       number('familiarity', part, (r) => r.familiarity),
       number('familiarity_percentile', part, (r) => r.percentile),
+      number('label_familiarity', part, (r) => r.labelFamiliarity),
+      number('label_familiarity_percentile', part, (r) => r.labelPercentile),
       number('x', part, (r) => r.x),
       number('y', part, (r) => r.y),
     ]),

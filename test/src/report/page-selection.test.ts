@@ -142,6 +142,18 @@ describe('PageSelection, items', () => {
     expect(ends(few.labels[1]?.most ?? [])).toEqual(['6'])
   })
 
+  it('ranks within a label by its own scores where it has them', () => {
+    const items = Array.from({ length: 4 }, (_, i) => ({
+      ...{ id: String(i), label: i % 2 ? 'own' : 'none', familiarity: i },
+      labelFamiliarity: i % 2 ? -i : null,
+    }))
+    const { labels } = choose({ items })
+    expect(labels.map(({ label, least }) => [label, least.map(({ id }) => id)])).toEqual([
+      ['none', ['0']],
+      ['own', ['3']],
+    ])
+  })
+
   it('leaves out items without score, label or place, but not from the others', () => {
     const items = [
       { id: 'a', label: 'x', familiarity: NaN, x: 1, y: 1 },

@@ -30,6 +30,8 @@ const item: PageItem = {
   height: 2,
   familiarity: -1.25,
   percentile: 0.4,
+  labelFamiliarity: null,
+  labelPercentile: null,
   x: 5,
   y: 7,
 }
@@ -41,6 +43,20 @@ function textOf(data: Partial<PageData>): string {
 }
 
 describe('renderPage', () => {
+  it('tells the gaps between splits', () => {
+    const gap = { fit: 'train', other: 'test', percentileRatio: 0.5, standardError: 0.04 }
+    const splitGaps = [{ ...gap, band: 'huge gap', logDensityRatio: null }]
+    const words = textOf({ least: [item], summary: { ...summaryOf({}), splitGaps } })
+    expect(words).toContain('test beside train huge gap 0.50 ± 0.04 signs differ')
+  })
+
+  it('scores items among those of their label where that has a density', () => {
+    const own = { ...item, labelFamiliarity: 7.5, labelPercentile: 61 }
+    const label = { label: 'l', count: 2, least: [own], most: [item] }
+    const words = textOf({ least: [own], labels: [label] })
+    expect(words.match(/7\.5|−1\.25/g)).toEqual(['−1.25', '7.5', '−1.25'])
+  })
+
   it('has no trace of sections that were left out', () => {
     const leftOut = ['map', 'duplicates', 'familiarity'] as const
     const words = textOf({ summary: { ...summaryOf({}), leftOut } })
