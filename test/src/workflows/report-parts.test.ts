@@ -38,7 +38,7 @@ beforeAll(async () => {
     ),
     textColumn(
       'split',
-      each.map((row) => (row < 80 ? 'train' : 'test')),
+      each.map((row) => (row < 60 ? 'train' : 'test')),
     ),
     tensorColumn('embedding', [columns], values),
   ])
