@@ -88,8 +88,8 @@ describe('architecture', () => {
     expect(loading).toEqual([
       // The packages that are looked for.
       'src/cli/doctor.ts',
-      // The pipeline that is given.
-      'src/cli/pipeline.ts',
+      // The pipeline or config that is given.
+      'src/cli/import-module.ts',
       // The task that an operator names.
       'src/tasks/task-worker.ts',
     ])

@@ -59,7 +59,7 @@ function slowly(restMs = 2, gate = 8) {
         async *next(batch) {
           const gated = ++batches % gate === 0 && run?.durable
           do await new Promise((resolve) => setTimeout(resolve, restMs))
-          while (gated && run.barrier === passed && !signal.aborted)
+          while (gated && (!run.barrier || run.barrier === passed) && !signal.aborted)
           yield batch
         },
         snapshot() {

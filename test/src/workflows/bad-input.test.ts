@@ -57,13 +57,13 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
     'a model that is not there',
     ['photos', '--model', 'nowhere.onnx'],
     2,
-    'Expected option `model` to be a file that can be read, got `nowhere.onnx`',
+    'Expected option `model` to be an .onnx file, a model.json or the folder of a SavedModel, got `nowhere.onnx`, which cannot be read',
   ],
   [
     'a model that takes no pictures',
     ['photos', '--model', 'flat.onnx'],
     2,
-    'Expected a model with one input of pictures (float32 or uint8, [1 or any, height, width, 3] or [1 or any, 3, height, width]), got `x` float32 [N, 7]',
+    'Expected a model with one input of pictures (float32, int32, uint8; [1 or any, height, width, 3] or [1 or any, 3, height, width]), got `x` float32 [N, 7]',
   ],
   [
     'labels that match nothing',
