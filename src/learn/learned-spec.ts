@@ -59,6 +59,8 @@ export interface FitSize {
   readonly rows: number
   /** For whatever is random. */
   readonly seed: number
+  /** Aborted when nobody waits for the model any more. */
+  readonly signal: AbortSignal
 }
 
 /** What makes an operator of a model. */

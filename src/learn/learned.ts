@@ -81,7 +81,9 @@ function fit<M extends Model<unknown>>(
       const field = inputField(spec, table.schema)
       const fields = spec.fields(field, undefined)
       const columns = field.type.listSize
-      const model = spec.make({ columns, rows: table.numRows, seed: seedOf(options, context) })
+      const seed = seedOf(options, context)
+      const { signal } = context
+      const model = spec.make({ columns, rows: table.numRows, seed, signal })
       if (await fitted(model, table, column)) await handOut(model, options, context)
       for await (const batch of table.read([column])) {
         const { matrix, rows } = validRows(batch, column)
@@ -125,6 +127,7 @@ function online<M extends Model<unknown>>(
         windowRows,
         warmupRows,
         seed: seedOf(options, context),
+        signal: context.signal,
         fields: (schema) => spec.fields(inputField(spec, schema), undefined),
         done: (model) => handOut(model, options, context),
       }),

@@ -16,6 +16,8 @@ export interface OnlineOptions<M> {
   readonly warmupRows: number
   /** For whatever is random. */
   readonly seed: number
+  /** Aborted when nobody reads any more. */
+  readonly signal: AbortSignal
   /** The fields of the scores; throws where the column does not fit. */
   readonly fields: (schema: Schema) => readonly Field[]
   /** Called when all rows are learned. */
@@ -112,7 +114,8 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
     this.#held = []
     const first = this.#warmup.take()
     if (first) {
-      const model = this.#spec.make({ ...first, seed: this.#options.seed })
+      const { seed, signal } = this.#options
+      const model = this.#spec.make({ ...first, seed, signal })
       do {
         await model.begin()
         await model.learn(first)
