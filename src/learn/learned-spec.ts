@@ -83,6 +83,12 @@ export interface LearnedSpec<M extends Model<unknown>> {
   readonly fields: (input: Field<FixedSizeList>, model: M | undefined) => readonly Field[]
   /** What the model says of rows: per field its values, row after row. */
   readonly score: (model: M, rows: Matrix) => Promise<readonly Scores[]>
+  /**
+   * Whether that is the same to the last bit whatever rows are beside a row.
+   *
+   * @default false
+   */
+  readonly rowwise?: boolean
   /** Options worth showing in a plan. */
   readonly settings?: Readonly<Record<string, unknown>>
 }

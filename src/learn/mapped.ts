@@ -91,6 +91,7 @@ export function mapped(
       width: (model) => model.columns,
       fields,
       score: async (model, rows) => [(await model.apply(rows)).values],
+      rowwise: true,
       settings: { column, into, dimensions, metric, ...own },
     },
     options,

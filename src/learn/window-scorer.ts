@@ -6,21 +6,29 @@ import { sameKind } from '../batch/take-data.ts'
 /**
  * Scores rows at once and still independently of the batches they come in: each is computed at its
  * own place in a window of fixed size, the rest of which is zeros. The last bits of a matrix product
- * depend on its height: measured in float64, 7 rows alone differ from the same 7 among 256.
+ * depend on its height: measured in float64, 7 rows alone differ from the same 7 among 256. Of a model
+ * that is `rowwise` rows are scored as they come.
  */
 export class WindowScorer<M extends Model<unknown>> {
   /** Rows scored so far. */
   position = 0
   readonly #score: LearnedSpec<M>['score']
+  readonly #rowwise: boolean
   readonly #windowRows: number
 
-  constructor({ score }: LearnedSpec<M>, windowRows: number) {
+  constructor({ score, rowwise = false }: LearnedSpec<M>, windowRows: number) {
     this.#score = score
+    this.#rowwise = rowwise
     this.#windowRows = windowRows
   }
 
   /** What `model` says of the rows; undefined without rows. */
-  async score(model: M, { rows, columns, values }: Matrix): Promise<Scores[] | undefined> {
+  async score(model: M, matrix: Matrix): Promise<readonly Scores[] | undefined> {
+    const { rows, columns, values } = matrix
+    if (this.#rowwise && rows > 0) {
+      this.position += rows
+      return this.#score(model, matrix)
+    }
     const parts: Scores[][] = []
     for (let at = 0; at < rows;) {
       const start = this.position % this.#windowRows

@@ -44,18 +44,19 @@ export function memberships(distances: Float64Array): Float64Array {
   // Halving 64 times finds σ to the last bits.
   for (let i = 0; i < 64; i++) {
     const middle = (low + high) / 2
-    if (sum(weightsAt(beyond, middle)) < wanted) low = middle
+    if (total(beyond, middle) < wanted) low = middle
     else high = middle
   }
-  const weights = weightsAt(beyond, high)
-  const total = sum(weights)
-  return weights.map((weight) => weight / total)
+  const all = total(beyond, high)
+  return beyond.map((distance) => membership(distance, high) / all)
 }
 
-function weightsAt(beyond: Float64Array, scale: number): Float64Array {
-  return beyond.map((distance) => (distance === 0 ? 1 : Math.exp(-distance / scale)))
+function total(beyond: Float64Array, scale: number): number {
+  let sum = 0
+  for (const distance of beyond) sum += membership(distance, scale)
+  return sum
 }
 
-function sum(values: Float64Array): number {
-  return values.reduce((a, b) => a + b, 0)
+function membership(distance: number, scale: number): number {
+  return distance === 0 ? 1 : Math.exp(-distance / scale)
 }
