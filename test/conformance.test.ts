@@ -17,6 +17,7 @@ import { flatten } from '../operators/flatten.ts'
 import { gmm } from '../operators/gmm.ts'
 import { infer } from '../operators/infer.ts'
 import { limit } from '../operators/limit.ts'
+import { manual } from '../operators/manual.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
@@ -25,6 +26,8 @@ import { rebatch } from '../operators/rebatch.ts'
 import { resize } from '../operators/resize.ts'
 import { reuse } from '../operators/reuse.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
+import { tsne } from '../operators/tsne.ts'
+import { umap } from '../operators/umap.ts'
 import { batchOf, type Column, int32Column, textColumn } from '../src/batch/batch.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
@@ -63,6 +66,8 @@ beforeAll(async () => {
       pca({ column: 'embedding', components: 2, save: join(folder, 'pca') }),
       gmm({ components: 2, save: join(folder, 'gmm') }),
       neighbors({ save: join(folder, 'neighbors') }),
+      umap({ epochs: 20, save: join(folder, 'umap') }),
+      tsne({ iterations: 20, save: join(folder, 'tsne') }),
     ),
   )
 }, timeout)
@@ -181,6 +186,13 @@ function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
   }
 }
 
+/** Points of some of the rows. */
+const points = Object.fromEntries(
+  Array.from({ length: 60 }, (_, row) => [`r${String(row)}`, [row, row % 7]]).filter(
+    (_, row) => row % 13 !== 5,
+  ),
+) as Readonly<Record<string, readonly number[]>>
+
 const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
@@ -217,6 +229,12 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   limit: { plain: ofRows(() => limit(37)) },
+  manual: {
+    plain: ofRows(() => manual({ points, missing: 'reject' })),
+    'from a file': ofRows(() =>
+      manual({ points: join(folder, 'stored.parquet'), columns: ['n'], missing: 'null' }),
+    ),
+  },
   neighbors: {
     fit: ofRows((out) => neighbors({ k: 2, save: join(out, 'model') })),
     'fit by an index': ofRows(() => neighbors({ index: 'hnsw' })),
@@ -253,6 +271,20 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
+  tsne: {
+    fit: ofRows((out) => tsne({ iterations: 20, sampleRows: 20, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      tsne({ iterations: 20, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => tsne({ model: join(folder, 'tsne') })),
+  },
+  umap: {
+    fit: ofRows((out) => umap({ epochs: 20, sampleRows: 20, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      umap({ epochs: 20, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => umap({ model: join(folder, 'umap') })),
+  },
 }
 
 /** By connector, likewise. */

@@ -3,7 +3,7 @@ import type { MonoTypeOperatorFunction } from 'rxjs'
 import { fixedShapeTensor } from '../batch/tensor.ts'
 import { SchemaError } from '../errors.ts'
 import type { LayoutProgress } from '../models/layout.ts'
-import { SampleMap, type SampleMapOptions } from '../models/sample-map.ts'
+import { SampleMap, type TsneMapOptions, type UmapMapOptions } from '../models/sample-map.ts'
 import { nonEmptyString } from '../options.ts'
 import { learned, learnedOptionNames, type LearnedOptions } from './learned.ts'
 
@@ -46,10 +46,9 @@ export const mappedOptionNames = [
 /** The most that a sample may take; twice of it is held. */
 const sampleBytes = 2 ** 29
 
-type Distributed<T> = T extends unknown ? Omit<T, 'dimensions' | 'metric' | 'seed'> : never
-
 /** What a method is given besides the options that all have. */
-export type MethodOptions = Distributed<SampleMapOptions>
+export type MethodOptions = Omit<UmapMapOptions, Common> | Omit<TsneMapOptions, Common>
+type Common = 'dimensions' | 'metric' | 'seed'
 
 /**
  * Makes the operator of a {@link SampleMap}, checking its options.
@@ -64,9 +63,8 @@ export function mapped(
   const column = nonEmptyString('column', options.column ?? 'embedding')
   const into = nonEmptyString('into', options.into ?? name)
   const { dimensions = 2, metric = 'euclidean', onProgress } = options
-  const all = { ...own, dimensions, metric } as Omit<SampleMapOptions, 'seed'>
   function make(seed: number, signal?: AbortSignal): SampleMap {
-    return new SampleMap({ ...all, seed } as SampleMapOptions, { signal, onProgress })
+    return new SampleMap({ ...own, dimensions, metric, seed }, { signal, onProgress })
   }
   // Checks the options of the map here, where they are given.
   make(options.seed ?? 0)

@@ -2,7 +2,52 @@ import { TSNE } from '@saehrimnir/druidjs'
 import { UMAP } from 'umap-js'
 import { Random } from '../kernels/random.ts'
 import { serve, Transfer } from '../worker.ts'
-import type { Layout, LayoutProgress } from './layout.ts'
+import type { Matrix } from './model.ts'
+import type { Near } from './placement.ts'
+
+/** What is laid out, and how. */
+export type Layout = UmapLayout | TsneLayout
+
+interface AnyLayout {
+  /** Coordinates of a point. */
+  readonly dimensions: number
+  /** For the points that it starts from, and for whatever else is random. */
+  readonly seed: number
+}
+
+/** A layout by UMAP, of which the neighbours are all that counts. */
+export interface UmapLayout extends AnyLayout {
+  /** UMAP. */
+  readonly method: 'umap'
+  /** The nearest other rows of each row. */
+  readonly neighbors: Near
+  /** Least distance of points. */
+  readonly minDist: number
+  /** Passes over the neighbours; by default 200 to 500, the fewer the more rows. */
+  readonly epochs?: number
+}
+
+/** A layout by t-SNE, of squared Euclidean distances. */
+export interface TsneLayout extends AnyLayout {
+  /** t-SNE. */
+  readonly method: 'tsne'
+  /** The rows. */
+  readonly rows: Matrix
+  /** Neighbours that count for a row, as the exponential of an entropy. */
+  readonly perplexity: number
+  /** Length of the steps. */
+  readonly learningRate: number
+  /** Steps. */
+  readonly iterations: number
+}
+
+/** How far a layout is. */
+export interface LayoutProgress {
+  /** Epochs or iterations so far. */
+  readonly done: number
+  /** All of them. */
+  readonly total: number
+}
 
 /** A layout in work. */
 interface Run {
