@@ -231,9 +231,13 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   limit: { plain: ofRows(() => limit(37)) },
   manual: {
     plain: ofRows(() => manual({ points, missing: 'reject' })),
-    'from a file': ofRows(() =>
-      manual({ points: join(folder, 'stored.parquet'), columns: ['n'], missing: 'null' }),
-    ),
+    'from a file': {
+      ...ofRows(() =>
+        manual({ points: join(folder, 'stored.parquet'), columns: ['n'], missing: 'null' }),
+      ),
+      // Each part starts a thread.
+      cuts: 2,
+    },
   },
   neighbors: {
     fit: ofRows((out) => neighbors({ k: 2, save: join(out, 'model') })),
