@@ -38,7 +38,7 @@ export interface TsneOptions extends MappedOptions {
  * - Columns: adds `into`, a tensor of `dimensions` values of the type of `column`; `online` adds
  *   `<into>_model_rows` (Int64) too, the rows that the map was made of.
  * - Nulls: a null is not learned, and its point is null.
- * - State: nine matrices of `sampleRows`² numbers while it is laid out (72 MB of 1,000). `fit` keeps the
+ * - State: five matrices of `sampleRows`² numbers while it is laid out (40 MB of 1,000). `fit` keeps the
  *   rows on disk; `online` maps the first `warmupRows` rows and places all others on that map, which
  *   stays as it is.
  * - Concurrency: the layout runs in a thread of its own, which ends with it.

@@ -62,7 +62,7 @@ interface Fitted extends Sample {
 const version = 1
 const fewestRows = 4
 
-/** The most rows that a method lays out: t-SNE holds nine matrices of rows², 650 MB of 3,000. */
+/** The most rows that a method lays out: t-SNE holds five matrices of rows² numbers, 360 MB of 3,000. */
 const mostRows = { umap: 50_000, tsne: 3_000 } as const
 
 /**
@@ -78,7 +78,7 @@ const mostRows = { umap: 50_000, tsne: 3_000 } as const
  *   method has no transform; rows beyond the sample are placed as above.
  * - `learnOnline` learns nothing: a map that moved would lose whoever looks at it.
  * - Rows are taken as float32. A value that is not finite, or fewer than 4 rows: an error.
- * - Cost: UMAP rows² · columns multiplications and about 5 ms per epoch and 1,000 rows; t-SNE rows² per
+ * - Cost: UMAP rows² · columns multiplications and about 8 ms per epoch and 1,000 rows; t-SNE rows² per
  *   step; to place a row, sampleRows · columns. Memory: twice the sample in float64 to fit.
  *
  * @see L. McInnes, J. Healy, J. Melville, "UMAP", 2018, arXiv:1802.03426
