@@ -24,7 +24,7 @@ export interface UmapOptions extends MappedOptions {
    */
   readonly epochs?: number
   /**
-   * Rows that are laid out, at most 50,000; the rest is placed among them.
+   * Rows that are laid out, at most 20,000; the rest is placed among them.
    *
    * @default 5000
    */
@@ -38,7 +38,7 @@ export interface UmapOptions extends MappedOptions {
  * - Columns: adds `into`, a tensor of `dimensions` values of the type of `column`; `online` adds
  *   `<into>_model_rows` (Int64) too, the rows that the map was made of.
  * - Nulls: a null is not learned, and its point is null.
- * - State: the sample, twice in float64. `fit` keeps the rows on disk; `online` maps the first
+ * - State: the sample, twice in float64, and 80 KB for each of its rows while it is laid out. `fit` keeps the rows on disk; `online` maps the first
  *   `warmupRows` rows and places all others on that map, which stays as it is.
  * - Concurrency: the layout runs in a thread of its own, which ends with it.
  *

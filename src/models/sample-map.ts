@@ -6,6 +6,7 @@ import { indexRows } from './index-rows.ts'
 import { type Layout, type LayoutWatch, layOut } from './layout.ts'
 import { float64Array, type Matrix, type Model, type ModelState, requireState } from './model.ts'
 import { type Near, placed } from './placement.ts'
+import { requireFinite } from './row-blocks.ts'
 import { hashRows, RowSample } from './row-sample.ts'
 
 /** Options of {@link SampleMap} by whatever method. */
@@ -62,8 +63,8 @@ interface Fitted extends Sample {
 const version = 1
 const fewestRows = 4
 
-/** The most rows that a method lays out: t-SNE holds five matrices of rows² numbers, 360 MB of 3,000. */
-const mostRows = { umap: 50_000, tsne: 3_000 } as const
+/** The most rows that a method lays out: umap-js takes 80 KB a row, t-SNE five matrices of rows² numbers, 360 MB of 3,000. */
+const mostRows = { umap: 20_000, tsne: 3_000 } as const
 
 /**
  * A map of rows: a sample is laid out by UMAP or t-SNE, and every other row is placed among its
@@ -111,10 +112,14 @@ export class SampleMap implements Model<Matrix> {
     const sample = float64Array(state, 'sample', [null, null])
     const [rows = 0, columns = 0] = state.arrays['sample']?.shape ?? []
     const points = float64Array(state, 'points', [rows, map.dimensions])
-    map.#fitted = {
-      ...{ rowsSeen: state.rowsSeen, rows, columns, points },
-      values: Float32Array.from(sample),
-    }
+    if (map.kind !== kind || rows < fewestRows)
+      throw new DataError(
+        `Expected a map by ${kind} of at least ${String(fewestRows)} rows, got one by ${map.kind} of ${String(rows)}`,
+        { url: state.origin ?? 'memory' },
+      )
+    requireFinite({ rows, columns: map.dimensions, values: points })
+    const values = indexRows({ rows, columns, values: sample }, columns)
+    map.#fitted = { rowsSeen: state.rowsSeen, rows, columns, values, points }
     return map
   }
 

@@ -118,6 +118,24 @@ describe.each(names)('SampleMap by %s', (name) => {
     await rm(folder, { recursive: true })
   })
 
+  it('refuses a state that makes no map', async () => {
+    const state = (await kept).state()
+    const other = name === 'umap' ? 'tsne' : 'umap'
+    const none = { shape: [0, 2], values: new Float64Array(0) }
+    const arrays = { ...state.arrays, points: none }
+    const nan = { shape: [300, 2], values: new Float64Array(600).fill(NaN) }
+    const cases: readonly [object, string][] = [
+      [{ kind: other }, `Expected a model of kind \`${name}\`, got \`${other}\``],
+      [{ parameters: methods[other] }, `Expected a map by ${name}`],
+      [{ arrays }, 'Expected array `points` of shape 300×2, got 0×2'],
+      [{ arrays: { points: none, sample: none } }, 'of 0'],
+      [{ arrays: { ...arrays, points: nan } }, 'Expected finite numbers'],
+      [{ parameters: { ...state.parameters, dimensions: 3 } }, 'of shape 300×3'],
+    ]
+    for (const [change, message] of cases)
+      expect(() => SampleMap.fromState({ ...state, ...change }, name)).toThrow(message)
+  })
+
   it('maps the fewest and equal rows, and refuses fewer', async () => {
     const rows = matrixOf([
       [0, 0],
@@ -157,7 +175,7 @@ describe.each(names)('SampleMap by %s', (name) => {
   it('refuses a value that is not finite, and a sample that is too large', async () => {
     const bad = { rows: 1, columns: 2, values: Float64Array.of(1, NaN) }
     await expect(fit(bad, methods[name])).rejects.toThrow(DataError)
-    const most = name === 'umap' ? 50_000 : 3000
+    const most = name === 'umap' ? 20_000 : 3000
     const over = { ...methods[name], sampleRows: most + 1 }
     expect(() => new SampleMap(over)).toThrow(OptionError)
     expect(() => new SampleMap(over)).toThrow(
