@@ -32,6 +32,7 @@ import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
 import { layout } from '../operators/layout.ts'
 import { limit } from '../operators/limit.ts'
+import { manual } from '../operators/manual.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { normalize } from '../operators/normalize.ts'
 import { patches } from '../operators/patches.ts'
@@ -59,6 +60,8 @@ import { select } from '../operators/select.ts'
 import { tap } from '../operators/tap.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
 import { transpose } from '../operators/transpose.ts'
+import { tsne } from '../operators/tsne.ts'
+import { umap } from '../operators/umap.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
 import { fanOut } from '../src/flow/fan-out.ts'
@@ -99,6 +102,8 @@ beforeAll(async () => {
       familiarity({ by: 'label', minRows: 5, save: join(folder, 'familiarity') }),
       neighbors({ save: join(folder, 'neighbors') }),
       normalize({ save: join(folder, 'standardizer') }),
+      umap({ epochs: 20, save: join(folder, 'umap') }),
+      tsne({ iterations: 20, save: join(folder, 'tsne') }),
     ),
   )
   await run(cachedRows(), { maxRejectRatio: 1 })
@@ -238,6 +243,13 @@ function scored(batch: RecordBatch): RecordBatch {
 }
 
 const byLabel = { column: 'embedding', by: 'label', minRows: 7 }
+/** Points of some of the rows. */
+const points = Object.fromEntries(
+  Array.from({ length: 60 }, (_, row) => [`r${String(row)}`, [row, row % 7]]).filter(
+    (_, row) => row % 13 !== 5,
+  ),
+) as Readonly<Record<string, readonly number[]>>
+
 const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
@@ -372,6 +384,16 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   limit: { plain: ofRows(() => limit(37)) },
+  manual: {
+    plain: ofRows(() => manual({ points, missing: 'reject' })),
+    'from a file': {
+      ...ofRows(() =>
+        manual({ points: join(folder, 'stored.parquet'), columns: ['n'], missing: 'null' }),
+      ),
+      // Each part starts a thread.
+      cuts: 2,
+    },
+  },
   neighbors: {
     fit: ofRows((out) => neighbors({ k: 2, save: join(out, 'model') })),
     'fit by an index': ofRows(() => neighbors({ index: 'hnsw' })),
@@ -444,6 +466,20 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   tap: { plain: ofRows(() => tap({ each: () => undefined })) },
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
   transpose: { plain: ofRows(() => transpose({ axes: [1, 0] })) },
+  tsne: {
+    fit: ofRows((out) => tsne({ iterations: 20, sampleRows: 20, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      tsne({ iterations: 20, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => tsne({ model: join(folder, 'tsne') })),
+  },
+  umap: {
+    fit: ofRows((out) => umap({ epochs: 20, sampleRows: 20, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      umap({ epochs: 20, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => umap({ model: join(folder, 'umap') })),
+  },
 }
 
 /** By connector, likewise. */

@@ -83,6 +83,7 @@ function fit<M extends Model<unknown>>(
         shape: tensorShape(field),
         rows: table.numRows,
         seed: seedOf(options, context),
+        signal: context.signal,
       })
       if (await fitted(model, () => rowsIn(table.read(read), spec)))
         await handOut(model, options, context)
@@ -129,6 +130,7 @@ function online<M extends Model<unknown>>(
         windowRows,
         warmupRows,
         seed: seedOf(options, context),
+        signal: context.signal,
         fields: (schema) => spec.fields(inputField(spec, schema), undefined),
         shape: (schema) => tensorShape(inputField(spec, schema)),
         done: (model) => handOut(model, options, context),

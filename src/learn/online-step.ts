@@ -16,6 +16,8 @@ export interface OnlineOptions<M> {
   readonly warmupRows: number
   /** For whatever is random. */
   readonly seed: number
+  /** Aborted when nobody reads any more. */
+  readonly signal: AbortSignal
   /** The fields of the scores; throws where the column does not fit. */
   readonly fields: (schema: Schema) => readonly Field[]
   /** The shape of a row's tensor. */
@@ -115,8 +117,8 @@ export class OnlineStep<M extends Model<unknown>> implements Step<
     const first = this.#warmup.take()
     const [batch] = held
     if (first && batch) {
-      const { seed, shape } = this.#options
-      const model = this.#spec.make({ ...first, shape: shape(batch.schema), seed })
+      const { seed, shape, signal } = this.#options
+      const model = this.#spec.make({ ...first, shape: shape(batch.schema), seed, signal })
       do {
         await model.begin()
         await model.learn(first)

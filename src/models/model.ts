@@ -22,6 +22,8 @@ export interface FitSize {
   readonly rows: number
   /** For whatever is random. */
   readonly seed: number
+  /** Aborted when nobody waits for the model any more. */
+  readonly signal?: AbortSignal
 }
 
 /**
