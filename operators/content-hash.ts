@@ -24,6 +24,8 @@ export interface ContentHashOptions extends PictureTaskOptions {
  *
  * @throws {OptionError} at the call, if an option is unknown
  * @throws {SchemaError} if the column is missing or not binary
+ * @example
+ * fromFiles('photos').pipe(contentHash()) // adds `content_hash`: 64 hex digits
  */
 export function contentHash(
   options: ContentHashOptions = {},

@@ -47,6 +47,8 @@ const names = ['pixels', 'width', 'height', 'channels']
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {DataError} on the stream, if a picture does not decode and `onError` is 'fail'
+ * @example
+ * fromFiles('photos').pipe(decode({ onError: 'reject' })) // adds `pixels`, `width`, `height`, `channels`
  */
 export function decode(options: DecodeOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
   knownOptions('decode', options, ['column', 'background', 'limitPixels', 'onError'])

@@ -18,6 +18,8 @@ export type PerceptualHashOptions = PictureTaskOptions
  * @throws {OptionError} at the call, if an option is unknown
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
  * @see src/kernels/perceptual-hash.ts for the hash itself
+ * @example
+ * decoded$.pipe(resize({ width: 224, height: 224 }), perceptualHash()) // adds `phash`: 8 bytes
  */
 export function perceptualHash(
   options: PerceptualHashOptions = {},

@@ -48,6 +48,8 @@ const methods = ['average', 'max', 'sum'] as const
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if the column is missing, no tensor of float32, or has no such axis
+ * @example
+ * maps$.pipe(pool({ axes: [0, 1] })) // `embedding` of 7 × 7 × 1280 becomes one of 1280
  */
 export function pool(options: PoolOptions): OperatorFunction<RecordBatch, RecordBatch> {
   knownOptions('pool', options, ['axes', 'method', 'column'])

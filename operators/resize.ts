@@ -46,6 +46,8 @@ const kernels = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
+ * @example
+ * decoded$.pipe(resize({ width: 224, height: 224, fit: 'cover' })) // `pixels` of 224 × 224 × 3
  */
 export function resize(options: ResizeOptions): OperatorFunction<RecordBatch, RecordBatch> {
   knownOptions('resize', options, ['width', 'height', 'fit', 'kernel', 'onError'])

@@ -38,6 +38,8 @@ export interface ThumbnailOptions extends PictureTaskOptions {
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
  * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
+ * @example
+ * decoded$.pipe(thumbnail({ side: 96 })) // adds `thumbnail`, a WebP of at most 96 × 96
  */
 export function thumbnail(
   options: ThumbnailOptions = {},

@@ -9,6 +9,7 @@ import {
   GaussianMixture,
   type GaussianMixtureOptions,
 } from '../../../src/models/gaussian-mixture.ts'
+import { Random } from '../../../src/kernels/random.ts'
 import { mixtureOptions } from '../../../src/models/mixture-options.ts'
 import { MixturePasses } from '../../../src/models/mixture-passes.ts'
 import type { Matrix } from '../../../src/models/model.ts'
@@ -290,6 +291,34 @@ describe('GaussianMixture beside other implementations', () => {
 })
 
 describe('GaussianMixture on few or odd rows', () => {
+  it('scores columns of very different scales by the formula itself', async () => {
+    // The variances differ by 1e18: a covariance that is decomposed as a whole counts as singular.
+    const scales = [1e6, 1, 1e-3, 1e-6]
+    const random = new Random(3)
+    const columns = scales.length
+    const values = Float64Array.from(
+      { length: 400 * columns },
+      (_, at) => (scales[at % columns] ?? 0) * (random.normal() + (at % 3)),
+    )
+    const rows = { rows: 400, columns, values }
+    const mixture = await fit(rows, { components: 2, covariance: 'diagonal' })
+    const { logDensity } = await mixture.apply(rows)
+    const { weights, covariances } = mixture
+    const means = mixture.means.values
+    for (const row of [0, 17, 399]) {
+      const joint = Array.from(weights, (weight, k) =>
+        scales.reduce((sum, _, j) => {
+          const variance = covariances[k * columns + j] ?? NaN
+          const z = (values[row * columns + j] ?? NaN) - (means[k * columns + j] ?? NaN)
+          return sum - 0.5 * (Math.log(2 * Math.PI * variance) + (z * z) / variance)
+        }, Math.log(weight)),
+      )
+      const most = Math.max(...joint)
+      const expected = most + Math.log(joint.reduce((sum, one) => sum + Math.exp(one - most), 0))
+      expect(logDensity[row]).toBeCloseTo(expected, 6)
+    }
+  })
+
   it.each(kinds)('gives identical rows and constant columns the regularization, %s', async (c) => {
     const same = { rows: 12, columns: 2, values: new Float64Array(24).fill(1000) }
     const mixture = await fit(same, { components: 3, covariance: c, regularization: 1e-4 })

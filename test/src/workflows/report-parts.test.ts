@@ -106,6 +106,23 @@ describe('the parts of a report', () => {
     expect(page).toContain('&quot;linkage&quot;:&quot;single&quot;')
   }, 60_000)
 
+  it('finds the same duplicates alone as among everything else, of few wide rows too', async () => {
+    const random = new Random(5)
+    const wide = Float32Array.from({ length: 12 * 64 }, () => random.normal())
+    wide.copyWithin(64, 0, 64)
+    const few = join(folder, 'few.parquet')
+    const ids = Array.from({ length: 12 }, (_, row) => String(row))
+    await writeBatch(few, batchOf([textColumn('id', ids), tensorColumn('embedding', [64], wide)]))
+    async function groups(name: string, parts: ReportParts): Promise<unknown[]> {
+      const out = join(folder, name)
+      await report({ sources: [{ path: few }], out, seed: 0, parts }, unattended())
+      return (await rowsOf(join(out, 'items.parquet'))).map((item) => item['near_group'])
+    }
+    const alone = await groups('alone', { familiarity: false, neighbors: false, map: false })
+    expect(alone).toEqual(await groups('all', {}))
+    expect(alone).toEqual([0, 0, ...Array<null>(10).fill(null)])
+  }, 60_000)
+
   it('are read from a TypeScript file, functions too', async () => {
     const config = join(folder, 'report.ts')
     writeFileSync(

@@ -193,6 +193,7 @@ describe('report on the bundled pictures', () => {
       lookAlikeGroups: [...groupsOf('near').values()].filter((group) =>
         group.some(({ by }) => by === 'embedding' || by === 'phash'),
       ).length,
+      leftOut: [],
       leaks: { exact: leaksOf('exact').length, near: leaksOf('near').length },
       labels: Object.fromEntries(
         [...new Set(labels)].sort().map((l) => [l, labels.filter((label) => label === l).length]),
@@ -215,6 +216,7 @@ describe('report on the bundled pictures', () => {
         model: 'bundled MobileNetV2 1.4',
         model_hash: embeddings[0]?.['model_hash'],
         ...{ labels: 'from folders', seed: 0, pcaComponents: 32 },
+        ...{ duplicates: {}, familiarity: {} },
       },
     })
   })
