@@ -11,8 +11,8 @@ export function duplicatesSection(data: PageData, indexOf: ReadonlyMap<string, n
     <h2 id="duplicates-title">Duplicates</h2>
     <p>
       Leaks come first, then the largest groups. The member to keep has the most pixels, then the
-      most bytes. Measured against it: the distance, 1 − cosine of the embeddings, and how many of
-      the 64 bits of the perceptual hash differ.
+      most bytes. Measured against it: the distance of the embeddings (1 − cosine, unless set
+      otherwise), and how many of the 64 bits of the perceptual hash differ.
     </p>
     <h3 id="exact">Exact: equal bytes</h3>
     ${groupList(data.exact, figures, 'No two files are equal.')}

@@ -79,8 +79,8 @@ async function writePage(
       seed: options.seed,
       ...(options.limit !== undefined && { limit: options.limit }),
       pcaComponents: components,
-      duplicates: told(parts.duplicates),
-      familiarity: told(parts.familiarity),
+      duplicates: parts.duplicates && told({ ...duplicateDefaults, ...parts.duplicates }),
+      familiarity: parts.familiarity && told({ ...familiarityDefaults, ...parts.familiarity }),
     },
     ...(ran.checkpoint && { checkpoint: ran.checkpoint }),
   }
@@ -97,6 +97,9 @@ async function writePage(
 function leftOut(parts: CheckedParts): PagePart[] {
   return pageParts.filter((part) => parts[part] === false)
 }
+
+const duplicateDefaults = { rule: 'evidence', linkage: 'star' }
+const familiarityDefaults = { covariance: 'diagonal' }
 
 /** Settings as data: a function of the caller's is told, not shown. */
 function told(settings: unknown): unknown {

@@ -216,7 +216,8 @@ describe('report on the bundled pictures', () => {
         model: 'bundled MobileNetV2 1.4',
         model_hash: embeddings[0]?.['model_hash'],
         ...{ labels: 'from folders', seed: 0, pcaComponents: 32 },
-        ...{ duplicates: {}, familiarity: {} },
+        duplicates: { rule: 'evidence', linkage: 'star' },
+        familiarity: { covariance: 'diagonal' },
       },
     })
   })
