@@ -49,7 +49,7 @@ export function configureReport(command: Command, load: LoadWorkflow<ReportOptio
 export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions>): void {
   command
     .option('--models <dir>', 'folder of fitted models, as fit and report write it (required)')
-    .option('--out <file>', 'Parquet file to write (required)')
+    .option('--out <file>', '.parquet, .csv or .jsonl to write, or - (required)')
     .option('--rejects <file>', 'Parquet file to write the rejects to')
   addSourceOptions(command).action(async (sources: string[]) => {
     await configured(command)

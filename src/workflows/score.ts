@@ -1,5 +1,6 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
+import { toCsv } from '../../connectors/to-csv.ts'
 import { toJsonl } from '../../connectors/to-jsonl.ts'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { fanOut } from '../flow/fan-out.ts'
@@ -37,7 +38,7 @@ export async function score(
   const scored = await frozenScores(rows, models, about)
   const there = new Set((await scored.schema())?.fields.map((field) => field.name))
   const written = { columns: columns.filter((name) => there.has(name)) }
-  const write = /\.jsonl$|^-$/.test(out) ? toJsonl(out, written) : toParquet(out, written)
+  const write = sinkFor(out)(out, written)
   const command = madeByText({ command: 'score', options })
   const rejected = rejects === undefined ? {} : { rejects: toParquet(rejects), command }
   // Of a few rows that are done again there is no gap to tell.
@@ -50,6 +51,12 @@ export async function score(
     summary: { ...counts, ...gaps, out, seconds: ran.seconds },
     text: [`${countsText(counts)}: ${out}`, ...gapsText(gaps)].join('\n'),
   }
+}
+
+/** The sink that a file's name asks for. */
+function sinkFor(out: string) {
+  if (/\.jsonl$|^-$/.test(out)) return toJsonl
+  return out.endsWith('.csv') ? toCsv : toParquet
 }
 
 /** Writes the scores, and measures the gaps to the fitted set. */

@@ -45,6 +45,18 @@ beforeAll(async () => {
 }, 120_000)
 
 describe('fit and score', () => {
+  it('write CSV and JSON lines by the name of the file', async () => {
+    const sources = [{ path: test }]
+    for (const [name, first] of [
+      ['scores.csv', /^id,familiarity,.*\ncopy,/],
+      ['scores.jsonl', /^\{"id":"copy","familiarity":/],
+    ] as const) {
+      const out = join(folder, name)
+      await score({ sources, models, out, seed: 0 }, unattended())
+      expect(readFileSync(out, 'utf8')).toMatch(first)
+    }
+  })
+
   it('score new rows against what was fitted', async () => {
     const [copy, far, ...more] = await scored(models, test, 'scores.parquet')
     expect(more).toEqual([])
