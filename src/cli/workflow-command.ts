@@ -16,7 +16,7 @@ import {
   checkpointOf,
   positiveIntegerOf,
 } from './options.ts'
-import { print, printJson } from './output.ts'
+import { note, print, printJson } from './output.ts'
 import { progressView } from './progress.ts'
 import { underSignals } from './signals.ts'
 import { UsageError } from './usage-error.ts'
@@ -152,6 +152,8 @@ async function runWorkflow<Options extends WorkflowOptions>(
   const { summary, text } = await underSignals({ bounded: true, checkpoints }, (signals) =>
     workflow(options, { ...signals, onProgress: view.update, note: view.note }).finally(view.close),
   )
-  if (json) printJson(summary)
+  // Where the rows themselves go to stdout, the summary would be taken for one of them.
+  if ('out' in options && options.out === '-') note(json ? JSON.stringify(summary) : text)
+  else if (json) printJson(summary)
   else print(text)
 }

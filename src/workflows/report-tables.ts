@@ -6,7 +6,7 @@ import { duplicates, type DuplicatesOptions } from '../../operators/duplicates.t
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
 import { featureColumns, featureHash, features } from './features.ts'
-import { itemsOf } from './items.ts'
+import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
 import type { CheckedParts } from './report-parts.ts'
 import { runWhole } from './run-whole.ts'
@@ -53,13 +53,13 @@ export interface Tables {
 
 /** Runs everything up to the tables and models; returns what the run did. */
 export async function writeTables(
+  items: Items,
   options: ReportOptions,
   parts: CheckedParts,
   context: WorkflowContext,
 ): Promise<Tables> {
   const { model } = options
   const files = filesIn(options.out)
-  const items = itemsOf(options)
   const pictures = items.kind === 'pictures'
   const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
   const rows = pictures ? await features(items.rows, settings) : items.rows

@@ -11,6 +11,7 @@ import type { RunSummary } from '../run/run.ts'
 import { gapText } from './gaps.ts'
 import { GroupCounter, type GroupCounts } from './group-counter.ts'
 import { counted, countsText, decodedCount, itemCounts } from './item-counts.ts'
+import { itemsOf } from './items.ts'
 import { LabelCounter, type LabelCounts } from './label-counter.ts'
 import { makeFolder, putText } from './output-folder.ts'
 import { type CheckedParts, reportParts } from './report-parts.ts'
@@ -31,8 +32,10 @@ export async function report(
   const started = { date: new Date(), at: performance.now() }
   const parts = reportParts(options.parts)
   const files = filesIn(options.out)
+  // Looks at the sources first: what is refused leaves no folder behind.
+  const items = itemsOf(options)
   await makeFolder(options.out)
-  const tables = await writeTables(options, parts, context)
+  const tables = await writeTables(items, options, parts, context)
   return afterRun(tables.ran, async () => {
     const { model_hash, by_label } = tables
     const { familiarity, neighbors } = parts

@@ -154,6 +154,19 @@ describe('configureScore', () => {
       { sources: [{ path: 'new' }], models: 'm', out: 'scores.parquet', seed: 0 },
     ])
   })
+
+  it.each([[[]], [['--json']]])(
+    'leaves stdout to the rows where they go there (%j)',
+    async (more) => {
+      const noted = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+      const configure = (command: Command): void => {
+        configureScore(command, () => Promise.resolve(() => Promise.resolve(result)))
+      }
+      const args = ['new', '--models', 'm', '--out', '-', '--quiet', ...more]
+      expect(await parsed(configure, args)).toBe('')
+      expect(noted).toHaveBeenCalledWith(more.length > 0 ? '{"items":2}\n' : 'two items\n')
+    },
+  )
 })
 
 describe('sourceOf', () => {
