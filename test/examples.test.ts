@@ -84,6 +84,7 @@ describe('examples', () => {
     'online-monitor.ts',
     'arrivals.ts',
     'unusual-patches.ts',
+    'balanced-subset.ts',
   ])('%s has fewer than 40 lines', (name) => {
     const lines = readFileSync(join(examples, name), 'utf8').trimEnd().split('\n')
     expect(lines.length).toBeLessThan(40)
@@ -164,6 +165,28 @@ describe('examples', () => {
       const percentiles = rows.map((row) => Number(row['familiarity_percentile']))
       expect(percentiles.filter((p) => p < 50).length).toBeGreaterThan(rows.length / 3)
       expect(percentiles.filter((p) => p > 50).length).toBeGreaterThan(rows.length / 3)
+    },
+    timeout,
+  )
+
+  it(
+    'balanced-subset.ts makes features of a few pictures per label, once',
+    async () => {
+      const file = join(examples, 'balanced-subset.ts')
+      const made = await millrace(['run', file, '--', join(folder, 'subset')])
+      const kept = await millrace(['run', file, '--', join(folder, 'subset')])
+      expect(made).toMatchObject({ code: 0 })
+      expect(kept).toMatchObject({ code: 0, stdout: made.stdout })
+      expect([made, kept].map(({ stderr }) => /(\d+) rows read/.exec(stderr)?.[1])).toEqual([
+        '223',
+        '0',
+      ])
+      const rows = rowsOf(made.stdout)
+      expect(rows.every(({ features }) => (features as number[]).length === 4)).toBe(true)
+      const perLabel = new Map<unknown, number>()
+      for (const { label } of rows) perLabel.set(label, (perLabel.get(label) ?? 0) + 1)
+      expect(Math.max(...perLabel.values())).toBeLessThanOrEqual(3)
+      expect(perLabel.size).toBeGreaterThan(10)
     },
     timeout,
   )
