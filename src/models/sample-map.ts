@@ -74,7 +74,7 @@ const mostRows = { umap: 20_000, tsne: 3_000 } as const
  *   is all rows if there are no more than `sampleRows`.
  * - UMAP is that of umap-js, from exact neighbours and random points. Its own `transform` is not used:
  *   where it puts a row depends on the other rows of the call, duplicates in the sample mislead it, and
- *   neighbours are kept less well (599 digits beside a sample of 300: trustworthiness .88, here .94).
+ *   neighbours are kept less well.
  * - t-SNE is that of druidjs: exact, early exaggeration 4, momentum .5 and after 250 steps .8. The
  *   method has no transform; rows beyond the sample are placed as above.
  * - `learnOnline` learns nothing: a map that moved would lose whoever looks at it.
