@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RecordBatch } from 'apache-arrow'
 import { OptionError } from '../errors.ts'
-import { type Flow, flowOf } from '../flow/flow.ts'
-import { featureHash, features } from './features.ts'
+import { flowOf } from '../flow/flow.ts'
+import { embedded, type FeatureSettings } from './features.ts'
 import { gapsOf, gapsText, measureGaps } from './gaps.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
@@ -45,7 +44,7 @@ async function fitTo(
   models: string,
   context: WorkflowContext,
 ): Promise<void> {
-  const { rows, model_hash } = await embedded(options)
+  const { rows, model_hash } = await embedded(itemsOf(options), modelOf(options))
   await runWhole(await fittedFamiliarity(rows, models), options, context)
   await writeAbout(models, { model_hash, by_label: await hasText(rows, 'label') })
 }
@@ -55,7 +54,7 @@ async function besideModels(
   options: CompareOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { rows, model_hash } = await embedded(options)
+  const { rows, model_hash } = await embedded(itemsOf(options), modelOf(options))
   const about = await requireAbout(models, model_hash)
   const references = await scoreReferences(models, about)
   if (!references)
@@ -73,12 +72,6 @@ async function besideModels(
   }
 }
 
-/** The rows of the sources with their embeddings, and what made these. */
-async function embedded(
-  options: CompareOptions,
-): Promise<{ readonly rows: Flow<RecordBatch>; readonly model_hash: string | null }> {
-  const { kind, rows } = itemsOf(options)
-  if (kind === 'embeddings') return { rows, model_hash: null }
-  const settings = options.model === undefined ? {} : { model: options.model }
-  return { rows: await features(rows, settings), model_hash: await featureHash(settings) }
+function modelOf({ model }: CompareOptions): FeatureSettings {
+  return model === undefined ? {} : { model }
 }

@@ -10,7 +10,7 @@ import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { modelHash, modelSize } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
-import { withText } from './items.ts'
+import { type Items, withText } from './items.ts'
 
 /** How pictures become numbers. */
 export interface FeatureSettings {
@@ -65,6 +65,15 @@ export async function features(
           }),
         )
   return flowOf(flowOf(embedded).pipe(withText('model_hash', model_hash)))
+}
+
+/** Items with their embeddings, and what made these; null for embeddings that came as they are. */
+export async function embedded(
+  { kind, rows }: Items,
+  settings: FeatureSettings,
+): Promise<{ readonly rows: Flow<RecordBatch>; readonly model_hash: string | null }> {
+  if (kind === 'embeddings') return { rows, model_hash: null }
+  return { rows: await features(rows, settings), model_hash: await featureHash(settings) }
 }
 
 /** Decodes the pictures and computes what {@link featureColumns} takes. */

@@ -1,4 +1,4 @@
-import { featureHash, features } from './features.ts'
+import { embedded } from './features.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { makeFolder } from './output-folder.ts'
@@ -13,16 +13,11 @@ export async function fit(
 ): Promise<WorkflowResult> {
   const { out, model } = options
   const items = itemsOf(options)
-  const settings = model === undefined ? {} : { model }
-  const pictures = items.kind === 'pictures'
   await makeFolder(out)
-  const rows = pictures ? await features(items.rows, settings) : items.rows
+  const { rows, model_hash } = await embedded(items, model === undefined ? {} : { model })
   const ran = await runWhole(await fittedScores(rows, out), options, context)
   await afterRun(ran, async () =>
-    writeAbout(out, {
-      model_hash: pictures ? await featureHash(settings) : null,
-      by_label: await hasText(rows, 'label'),
-    }),
+    writeAbout(out, { model_hash, by_label: await hasText(rows, 'label') }),
   )
   const counts = itemCounts(ran)
   return {

@@ -5,7 +5,7 @@ import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates, type DuplicatesOptions } from '../../operators/duplicates.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
-import { featureColumns, featureHash, features } from './features.ts'
+import { embedded, featureColumns } from './features.ts'
 import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
 import type { CheckedParts } from './report-parts.ts'
@@ -60,9 +60,8 @@ export async function writeTables(
 ): Promise<Tables> {
   const { model } = options
   const files = filesIn(options.out)
-  const pictures = items.kind === 'pictures'
   const settings = { known: files.embeddings, ...(model !== undefined && { model }) }
-  const rows = pictures ? await features(items.rows, settings) : items.rows
+  const { rows, model_hash } = await embedded(items, settings)
   let scored = await fittedScores(rows, files.models, parts)
   if (parts.familiarity) scored = await fittedSplits(scored, files.models)
   if (parts.duplicates) scored = flowOf(scored.pipe(await duplicatesIn(rows, parts.duplicates)))
@@ -81,7 +80,6 @@ export async function writeTables(
     // A replay has the text alone: of settings that are code it would make another report.
     ...(!hasCode(options.parts) && { command: madeByText({ command: 'report', options }) }),
   })
-  const model_hash = pictures ? await featureHash(settings) : null
   return {
     ...{ ran, model_hash, components: await componentsOf(rows) },
     by_label: parts.familiarity !== false && (await hasText(rows, 'label')),
