@@ -1,5 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
-import { openFile } from '../src/bytes.ts'
+import { openFile } from '../src/storage/file-bytes.ts'
 import { decodingBytes } from '../src/parquet/limits.ts'
 import { ParquetFile } from '../src/parquet/parquet-file.ts'
 import type { Context } from '../src/flow/context.ts'

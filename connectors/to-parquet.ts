@@ -1,7 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
-import { openFile } from '../src/bytes.ts'
+import { openFile } from '../src/storage/file-bytes.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { fileError } from './bytes.ts'
+import { fileError } from './storage/file-bytes.ts'
 import { ConnectorError } from './errors.ts'
 
 /** Who holds a lock. */

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
-import { openFile } from '../bytes.ts'
+import { openFile } from '../storage/file-bytes.ts'
 import { ParquetFile } from '../parquet/parquet-file.ts'
 import { ParquetThread } from '../parquet/parquet-thread.ts'
 import { firstBytes, type TableContents } from './table-contents.ts'

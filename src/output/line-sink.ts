@@ -2,7 +2,7 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../batch/batch.ts'
 import { selectedSchema } from '../batch/selected-schema.ts'
-import { openFile } from '../bytes.ts'
+import { openFile } from '../storage/file-bytes.ts'
 import { ConnectorError, DataError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { sink, type Writer, type WriteSummary } from '../flow/sink.ts'
@@ -146,7 +146,7 @@ function fileFormat({ name, extension, head }: LineFormat, text: LineText): File
       const file = await openFile(path)
       const { signal } = new AbortController()
       try {
-        const bytes = await file.size()
+        const bytes = await file.size(signal)
         const last = bytes > 0 ? await file.read(bytes - 1, 1, signal) : newline
         if (last[0] === newline[0])
           return { bytes, state: { rows: 0, begun: bytes > 0 || !head }, rows: 0 }

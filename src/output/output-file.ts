@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { fileError } from '../bytes.ts'
+import { fileError } from '../storage/file-bytes.ts'
 import type { Disk, DiskFile } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
 import { failPoint } from '../run/fail-point.ts'

@@ -1,5 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
-import type { ByteSource } from '../bytes.ts'
+import type { ByteSource } from '../storage/byte-source.ts'
 import { DataError } from '../errors.ts'
 import { editArrowSchema } from './arrow-schema.ts'
 import { chunksOf, encodeFooter, footerOf } from './footer-edit.ts'
@@ -54,7 +54,7 @@ export class ParquetFile {
    * @throws {DataError} if there is none, or it is damaged
    */
   static async open(bytes: ByteSource, signal: AbortSignal): Promise<ParquetFile> {
-    const size = await bytes.size()
+    const size = await bytes.size(signal)
     if (size < magic.length + endBytes)
       throw notParquet(bytes.url, `${String(size)} bytes are too few`)
     const tail = await bytes.read(Math.max(0, size - tailBytes), Math.min(size, tailBytes), signal)

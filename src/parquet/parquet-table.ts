@@ -1,6 +1,7 @@
 import { type RecordBatch, Schema } from 'apache-arrow'
 import { batchOf, type Column, column } from '../batch/batch.ts'
-import { type ByteSource, openFile } from '../bytes.ts'
+import type { ByteSource } from '../storage/byte-source.ts'
+import { openFile } from '../storage/file-bytes.ts'
 import type { Context } from '../flow/context.ts'
 import { DataError, SchemaError } from '../errors.ts'
 import { idColumn, idField, type IdOrigin } from '../item-ids.ts'

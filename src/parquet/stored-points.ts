@@ -1,6 +1,6 @@
 import { column } from '../batch/batch.ts'
 import { requireField } from '../batch/schema.ts'
-import { openFile } from '../bytes.ts'
+import { openFile } from '../storage/file-bytes.ts'
 import { ParquetFile } from './parquet-file.ts'
 import { ParquetThread } from './parquet-thread.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
-import { fileError } from '../bytes.ts'
+import { fileError } from '../storage/file-bytes.ts'
 import { type Disk, isMissing } from '../disk.ts'
 import { ConnectorError, DataError, FlowError } from '../errors.ts'
 import { failPoint } from './fail-point.ts'

@@ -6,7 +6,8 @@ import { lastValueFrom } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toParquet } from '../../../connectors/to-parquet.ts'
 import { batchOf, int32Column, textColumn } from '../../../src/batch/batch.ts'
-import { type ByteSource, openFile } from '../../../src/bytes.ts'
+import type { ByteSource } from '../../../src/storage/byte-source.ts'
+import { openFile } from '../../../src/storage/file-bytes.ts'
 import { flowOf } from '../../../src/flow/flow.ts'
 import { decodeFooter, magic } from '../../../src/parquet/footer.ts'
 import { ParquetFile } from '../../../src/parquet/parquet-file.ts'
@@ -47,6 +48,10 @@ function memory(bytes: Uint8Array, reads: { start: number; end: number }[] = [])
     read(offset, length) {
       reads.push({ start: offset, end: offset + length })
       return Promise.resolve(bytes.slice(offset, offset + length))
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await -- the same shape as a file's
+    async *stream(offset) {
+      yield bytes.subarray(offset)
     },
     close: () => Promise.resolve(),
   }
