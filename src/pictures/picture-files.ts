@@ -221,16 +221,21 @@ async function load(
 /** What went wrong with a file, under its id where it is one of this machine. */
 function errorOf(id: string, cause: unknown): ConnectorError {
   if (!(cause instanceof ConnectorError)) return unreadable(id, cause)
-  return cause.cause instanceof Error && 'syscall' in cause.cause
+  return isLocal(cause) && cause.cause instanceof Error && 'syscall' in cause.cause
     ? unreadable(id, cause.cause)
     : cause
 }
 
 /** Whether other files may be read all the same; a service that cannot be reached ends the run. */
-function concernsOne({ status, cause }: ConnectorError): boolean {
+function concernsOne(error: ConnectorError): boolean {
+  const { status, cause } = error
   return status === undefined
-    ? cause instanceof Error && 'code' in cause
+    ? isLocal(error) && cause instanceof Error && 'code' in cause
     : [403, 404, 410, 412].includes(status)
+}
+
+function isLocal({ url }: ConnectorError): boolean {
+  return !/^(s3|https?):/i.test(url)
 }
 
 function faultOf(
