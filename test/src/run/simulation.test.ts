@@ -61,6 +61,20 @@ describe('a run on a disk that crashes', () => {
   })
 })
 
+describe('a run with tables that have several readers, on a disk that crashes', () => {
+  it(
+    `loses and doubles nothing, for ${String(seeds / 2)} seeds`,
+    async () => {
+      const failures = await failuresOf(
+        async (seed) => (await simulateRun(seed, { shared: true })).failure,
+        seeds / 2,
+      )
+      expect(failures).toEqual([])
+    },
+    manySeedsMs,
+  )
+})
+
 describe('a run that does not end by itself, on a disk that crashes', () => {
   it(
     `shows each row once, in order, and no row twice, for ${String(seeds)} seeds`,
