@@ -4,6 +4,7 @@ import { simulateRun } from '../../helpers/simulated-run.ts'
 import { simulateStore } from '../../helpers/simulated-store.ts'
 
 const seeds = 200
+const sharedSeeds = 60
 const manySeedsMs = 120_000
 
 /** What was wrong, by seed, for the seeds from 1 on. */
@@ -63,11 +64,11 @@ describe('a run on a disk that crashes', () => {
 
 describe('a run with tables that have several readers, on a disk that crashes', () => {
   it(
-    `loses and doubles nothing, for ${String(seeds / 2)} seeds`,
+    `loses and doubles nothing, for ${String(sharedSeeds)} seeds`,
     async () => {
       const failures = await failuresOf(
         async (seed) => (await simulateRun(seed, { shared: true })).failure,
-        seeds / 2,
+        sharedSeeds,
       )
       expect(failures).toEqual([])
     },
