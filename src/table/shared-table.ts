@@ -80,9 +80,11 @@ class SharedTable {
     if (late.length > 0) this.#messages.push(new Rejects(late))
   }
 
-  /** Whether a reader that comes now has to make it again. */
+  /** Whether a reader that comes now has to make it again: not where a checkpoint may point to what there is of it. */
   get gone(): boolean {
-    return this.#failure !== undefined || (this.#abort.signal.aborted && !this.#kept)
+    const { ended, durable } = this.#run
+    if (ended.aborted) return false
+    return this.#failure ? !durable : this.#abort.signal.aborted && !this.#kept
   }
 
   get #kept(): boolean {
@@ -102,6 +104,7 @@ class SharedTable {
       this.#making ??= this.#drive(context)
       for (let passed: Barrier | undefined; ;) {
         signal.throwIfAborted()
+        this.#run.ended.throwIfAborted()
         const message = this.#barrierFor(passed) ?? this.#messageFor(reader)
         if (message) {
           if (message instanceof Barrier) passed = message

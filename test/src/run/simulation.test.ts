@@ -74,6 +74,10 @@ describe('a run with tables that have several readers, on a disk that crashes', 
     },
     manySeedsMs,
   )
+
+  it('keeps what a checkpoint has of a table that failed, when another reader comes', async () => {
+    expect((await simulateRun(1246, { shared: true })).failure).toBeUndefined()
+  })
 })
 
 describe('a run that does not end by itself, on a disk that crashes', () => {
