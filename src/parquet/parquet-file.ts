@@ -24,16 +24,20 @@ const endBytes = 8
 
 const arrowSchemaKey = 'ARROW:schema'
 
-/** How the rows of a row group are read. */
-export interface RowsOptions {
-  /** Columns to read. */
-  readonly columns: Projection
+/** How the rows of a row group are decoded. */
+export interface DecodeOptions {
   /** Most rows of a batch. */
   readonly batchRows: number
   /** Number of the first batch to read, from 0. */
   readonly first: number
   /** Where they are decoded. */
   readonly thread: ParquetThread
+}
+
+/** How the rows of a row group are read. */
+export interface RowsOptions extends DecodeOptions {
+  /** Columns to read. */
+  readonly columns: Projection
   /** Aborts the reading. */
   readonly signal: AbortSignal
 }
@@ -109,10 +113,18 @@ export class ParquetFile {
    */
   async *rows(
     rowGroup: RowGroup,
-    { columns, batchRows, first, thread, signal }: RowsOptions,
+    { columns, signal, ...options }: RowsOptions,
+  ): AsyncGenerator<RecordBatch> {
+    yield* this.decode(await this.read(rowGroup, columns, signal), rowGroup, options)
+  }
+
+  /** The rows of `file`, which was made by {@link read} of `rowGroup`. */
+  async *decode(
+    file: Uint8Array,
+    rowGroup: RowGroup,
+    { batchRows, first, thread }: DecodeOptions,
   ): AsyncGenerator<RecordBatch> {
     const { url } = this.#bytes
-    const file = await this.read(rowGroup, columns, signal)
     let numRows = first * batchRows
     try {
       for await (const batch of thread.read(file, batchRows, first)) {

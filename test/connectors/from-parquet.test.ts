@@ -292,7 +292,6 @@ describe('fromParquet', () => {
 
     it.each([
       ['missing', { code: 'CONNECTOR', retryable: false, cause: { code: 'ENOENT' } }],
-      ['.', { code: 'CONNECTOR', retryable: false }],
       ['empty', { code: 'DATA' }],
       ['short', { code: 'DATA' }],
       ['text', { code: 'DATA' }],
