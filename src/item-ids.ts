@@ -72,15 +72,10 @@ export function idColumn(batch: RecordBatch, firstRow: number, origin: IdOrigin)
   return textColumn('id', ids)
 }
 
-/**
- * The paths from the folder that `folders` have in common, with slashes: what files are called in ids that are made.
- * Without folders, those that the paths are in.
- */
-export function tableNames(
-  paths: readonly string[],
-  folders = paths.map((path) => dirname(resolve(path))),
-): string[] {
-  let common = folders[0] ?? ''
-  while (!folders.every((folder) => isInside(common, folder))) common = dirname(common)
-  return paths.map((path) => relative(common, resolve(path)).split(sep).join('/') || basename(path))
+/** The paths from the folder that they have in common, with slashes: what files are called in ids that are made. */
+export function tableNames(paths: readonly string[]): string[] {
+  const whole = paths.map((path) => resolve(path))
+  let common = dirname(whole[0] ?? '')
+  while (!whole.every((path) => isInside(common, path))) common = dirname(common)
+  return whole.map((path) => relative(common, path).split(sep).join('/') || basename(path))
 }

@@ -1,8 +1,6 @@
 import { type RecordBatch, Schema } from 'apache-arrow'
 import { batchOf, type Column, textColumn } from '../batch/batch.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
-import { openBytes } from '../storage/open-bytes.ts'
-import type { StorageOptions } from '../storage/storage-options.ts'
 import type { Context } from '../flow/context.ts'
 import { DataError, SchemaError } from '../errors.ts'
 import { idColumn, idField, type IdOrigin } from '../item-ids.ts'
@@ -25,8 +23,6 @@ export interface TableOptions {
   readonly sourceName: string | undefined
   /** Whether columns of Hugging Face datasets are translated. */
   readonly conventions: Conventions
-  /** How buckets and URLs are reached. */
-  readonly storage: StorageOptions | undefined
   /** Whether other files follow: then any column may have nulls. */
   readonly several: boolean
   /** Most rows of a batch. */
@@ -94,11 +90,11 @@ export class ParquetTable {
 
   /** Opens the file at `place`, reads its footer and works out what to read of it. */
   static async open(
-    { location, table, partitions }: ParquetPlace,
+    { open, table, partitions }: ParquetPlace,
     options: TableOptions,
     { thread, context }: TableReader,
   ): Promise<ParquetTable> {
-    const bytes = await openBytes(location, options.storage)
+    const bytes = await open()
     const { url } = bytes
     try {
       const file = await ParquetFile.open(bytes, context.signal)

@@ -1,12 +1,10 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { ConnectorError } from '../errors.ts'
 import type { Context } from '../flow/context.ts'
-import { openBytes } from '../storage/open-bytes.ts'
-import type { StorageOptions } from '../storage/storage-options.ts'
 import { type GroupWork, inOrder } from './in-order.ts'
 import { decodingBytes } from './limits.ts'
 import { ParquetFile } from './parquet-file.ts'
-import { parquetFiles, type ParquetPlace } from './parquet-files.ts'
+import { parquetFiles, type ParquetLocations, type ParquetPlace } from './parquet-files.ts'
 import { ParquetTable, type TableOptions } from './parquet-table.ts'
 import { ParquetThread } from './parquet-thread.ts'
 
@@ -19,9 +17,7 @@ export interface Share {
 }
 
 /** What is read, and how. */
-export interface ReadOptions extends Omit<TableOptions, 'several'> {
-  /** Files, folders and globs. */
-  readonly locations: readonly string[]
+export interface ReadOptions extends Omit<TableOptions, 'several'>, ParquetLocations {
   /** The row groups that are read; undefined for all. */
   readonly share: Share | undefined
   /** Threads that decode. */
@@ -43,7 +39,7 @@ type Placed = [RecordBatch, Position]
 
 /** Rows by the footers, of the share that is read. */
 export async function countRows(options: ReadOptions, signal: AbortSignal): Promise<number> {
-  const files = await groupRows(await parquetFiles(options.locations), options.storage, signal)
+  const files = await groupRows(await parquetFiles(options, signal), signal)
   const isRead = inShare(options.share, files)
   return files.flat().reduce((sum, rows, group) => (isRead(group) ? sum + rows : sum), 0)
 }
@@ -53,10 +49,10 @@ export async function schemaOf(options: ReadOptions): Promise<Schema> {
   const thread = new ParquetThread()
   const { signal } = new AbortController()
   try {
-    const [first, ...others] = await parquetFiles(options.locations)
+    const [first, ...others] = await parquetFiles(options, signal)
     const several = others.length > 0
     const reader = { thread, context: { signal } }
-    const table = await ParquetTable.open(first as ParquetPlace, { ...options, several }, reader)
+    const table = await ParquetTable.open(first, { ...options, several }, reader)
     await table.close()
     return table.schema
   } finally {
@@ -97,9 +93,9 @@ async function* groups(
   { options, context, threads, open }: Reading,
   from: Position | undefined,
 ): AsyncGenerator<GroupWork<Placed>> {
-  const { share, storage } = options
-  const places = await parquetFiles(options.locations)
-  const files = share && (await groupRows(places, storage, context.signal))
+  const { share } = options
+  const places = await parquetFiles(options, context.signal)
+  const files = share && (await groupRows(places, context.signal))
   const isRead = inShare(share, files ?? [])
   const start = from ? placeOf(places, from) : 0
   const several = places.length > 1
@@ -167,12 +163,11 @@ async function* groupsOf(
 /** The rows of each row group, of each file. */
 async function groupRows(
   places: readonly ParquetPlace[],
-  storage: StorageOptions | undefined,
   signal: AbortSignal,
 ): Promise<readonly (readonly number[])[]> {
   const files: number[][] = []
-  for (const { location } of places) {
-    const bytes = await openBytes(location, storage)
+  for (const { open } of places) {
+    const bytes = await open()
     try {
       const { footer } = await ParquetFile.open(bytes, signal)
       files.push(footer.rowGroups.map(({ numRows }) => numRows))

@@ -291,7 +291,7 @@ describe('fromParquet', () => {
     })
 
     it.each([
-      ['missing', { code: 'CONNECTOR', retryable: false, cause: { code: 'ENOENT' } }],
+      ['missing', { code: 'CONNECTOR', retryable: false }],
       ['empty', { code: 'DATA' }],
       ['short', { code: 'DATA' }],
       ['text', { code: 'DATA' }],
