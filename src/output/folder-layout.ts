@@ -44,6 +44,11 @@ export function* stepsFor(
   const written = leftIn(batch, layout.partitionBy)
   const sizes = fileBytes < Infinity ? rowBytes(written) : undefined
   const waiting = new Map<string, number[]>()
+  // It says what columns there are, should no rows come.
+  if (batch.numRows === 0 && open.size === 0 && layout.partitionBy.length === 0) {
+    open.set('', { rows: 0, bytes: 0 })
+    waiting.set('', [])
+  }
 
   /** Writes the rows that wait for a file. */
   function* write(folder: string): Generator<Step> {
@@ -90,8 +95,8 @@ function leftIn(batch: RecordBatch, partitionBy: readonly string[]): RecordBatch
 function chosen(batch: RecordBatch, rows: readonly number[]): RecordBatch {
   const [first = 0] = rows
   const last = rows.at(-1) ?? 0
-  if (last - first + 1 !== rows.length) return take(batch, rows)
-  return rows.length === batch.numRows ? batch : batch.slice(first, last + 1)
+  if (rows.length === batch.numRows) return batch
+  return last - first + 1 === rows.length ? batch.slice(first, last + 1) : take(batch, rows)
 }
 
 /** The folder of each row of `batch`, relative to the target: `label=cat/split=train`. */
