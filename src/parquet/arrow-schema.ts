@@ -1,3 +1,5 @@
+import type { Projection } from './footer.ts'
+
 /** Types that the file stores alike: large and view layouts are read as the plain ones. */
 const plainTypes: ReadonlyMap<number, number> = new Map([
   [19, 4], // LargeBinary → Binary
@@ -14,6 +16,7 @@ const message = { headerType: 1, header: 2 }
 const schema = { fields: 1 }
 const field = { name: 0, typeType: 2, children: 5 }
 const schemaHeader = 1
+const structType = 13
 
 /**
  * The value of the key `ARROW:schema` for `columns` alone, with {@link plainTypes}. It is edited in
@@ -22,7 +25,7 @@ const schemaHeader = 1
  * @see https://github.com/apache/arrow/blob/main/format/Schema.fbs
  * @throws {RangeError} if it is not an Arrow schema
  */
-export function editArrowSchema(encoded: string, columns: ReadonlySet<string>): string {
+export function editArrowSchema(encoded: string, columns: Projection): string {
   const bytes = Buffer.from(encoded, 'base64')
   const tables = new Tables(bytes)
   // Older writers leave out the four bytes of 0xff before the length.
@@ -32,17 +35,25 @@ export function editArrowSchema(encoded: string, columns: ReadonlySet<string>): 
     throw new RangeError('Expected `ARROW:schema` to be a schema message')
   const fields = tables.follow(tables.follow(root, message.header) ?? 0, schema.fields)
   if (fields === undefined) return encoded
-  keepFields(tables, fields, columns)
+  keepFields(tables, fields, (name) => columns.has(name))
+  for (const each of tables.elements(fields)) {
+    const children = tables.follow(each, field.children)
+    const name = tables.follow(each, field.name)
+    if (children === undefined || name === undefined) continue
+    const column = tables.text(name)
+    if (tables.byteAt(each, field.typeType) === structType)
+      keepFields(tables, children, (child) => columns.has(column, child))
+  }
   const seen = new Set<number>()
   for (const each of tables.elements(fields)) plain(tables, each, seen)
   return bytes.toString('base64')
 }
 
-/** Takes the fields that are not in `columns` out of the vector at `at`. */
-function keepFields(tables: Tables, at: number, columns: ReadonlySet<string>): void {
+/** Takes the fields that are not to `keep` out of the vector at `at`. */
+function keepFields(tables: Tables, at: number, keep: (name: string) => boolean): void {
   const kept = tables.elements(at).filter((each) => {
     const name = tables.follow(each, field.name)
-    return name !== undefined && columns.has(tables.text(name))
+    return name !== undefined && keep(tables.text(name))
   })
   tables.view.setUint32(at, kept.length, true)
   for (const [i, each] of kept.entries()) {
@@ -104,10 +115,9 @@ class Tables {
   /** What the elements of the vector at `at` point to. */
   elements(at: number): number[] {
     const count = this.uint32(at)
-    // An offset takes 4 bytes, and the vector of fields is read twice; damaged ones overlap.
+    // An offset takes 4 bytes, and vectors of fields are read up to four times; damaged ones overlap.
     this.#visited += count
-    if (this.#visited > this.#bytes.length / 2)
-      throw new RangeError('Expected fewer fields than bytes')
+    if (this.#visited > this.#bytes.length) throw new RangeError('Expected fewer fields than bytes')
     return Array.from({ length: count }, (_, i) => {
       const slot = at + 4 + 4 * i
       return slot + this.uint32(slot)
