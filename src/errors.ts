@@ -38,19 +38,27 @@ export class SchemaError extends FlowError {
   }
 }
 
+/** What a {@link ConnectorError} says beside its message. */
+export type ConnectorErrorDetails = Pick<
+  ConnectorError,
+  'url' | 'retryable' | 'status' | 'retryAfterMs'
+>
+
 /** The outside world failed; `retryable` says whether the same call may succeed later. */
 export class ConnectorError extends FlowError {
   readonly code = 'CONNECTOR'
   readonly url: string
   readonly retryable: boolean
-  constructor(
-    message: string,
-    details: { url: string; retryable: boolean },
-    options?: ErrorOptions,
-  ) {
+  /** The status of an HTTP answer, if it was one. */
+  readonly status?: number
+  /** How long the other side asks to wait before the next try. */
+  readonly retryAfterMs?: number
+  constructor(message: string, details: ConnectorErrorDetails, options?: ErrorOptions) {
     super(message, options)
     this.url = withoutSecrets(details.url)
     this.retryable = details.retryable
+    if (details.status !== undefined) this.status = details.status
+    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs
   }
 }
 

@@ -1,7 +1,8 @@
-import { OptionError } from '../errors.ts'
 import type { ByteSource } from './byte-source.ts'
 import { openFile } from './file-bytes.ts'
+import { httpBytes } from './http-bytes.ts'
 import { parseLocation } from './location.ts'
+import { s3Bytes } from './s3-bytes.ts'
 import { type StorageOptions, storageSettings } from './storage-options.ts'
 
 /**
@@ -15,6 +16,6 @@ export async function openBytes(
 ): Promise<ByteSource> {
   const parsed = parseLocation('location', location)
   if (parsed.kind === 'file') return openFile(parsed.path)
-  storageSettings(options)
-  throw new OptionError(`Expected a path, got ${location}`)
+  const settings = storageSettings(options)
+  return parsed.kind === 'http' ? httpBytes(parsed.url, settings) : s3Bytes(parsed, settings)
 }

@@ -25,6 +25,12 @@ export interface StorageOptions {
    */
   readonly pathStyle?: boolean
   /**
+   * Whether requests go without credentials, to a public bucket.
+   *
+   * @default false
+   */
+  readonly anonymous?: boolean
+  /**
    * How long an answer, or its next bytes, may take before a request is tried again.
    *
    * @default 30_000
@@ -33,7 +39,7 @@ export interface StorageOptions {
   /**
    * How long a request is tried again, from its first try on.
    *
-   * @default 120_000
+   * @default 60_000
    */
   readonly deadlineMs?: number
 }
@@ -44,7 +50,7 @@ export type StorageSettings = {
     Required<StorageOptions>[K] | (K extends 'endpoint' | 'region' ? undefined : never)
 }
 
-const known = ['endpoint', 'region', 'pathStyle', 'requestTimeoutMs', 'deadlineMs']
+const known = ['endpoint', 'region', 'pathStyle', 'anonymous', 'requestTimeoutMs', 'deadlineMs']
 
 /**
  * The settings for `options`, and the environment as far as they say nothing.
@@ -62,7 +68,8 @@ export function storageSettings(options: StorageOptions = {}): StorageSettings {
     endpoint,
     region: options.region === undefined ? undefined : nonEmptyString('region', options.region),
     pathStyle: trueOrFalse('pathStyle', options.pathStyle ?? endpoint !== undefined),
+    anonymous: trueOrFalse('anonymous', options.anonymous ?? false),
     requestTimeoutMs: positiveInteger('requestTimeoutMs', options.requestTimeoutMs ?? 30_000),
-    deadlineMs: positiveInteger('deadlineMs', options.deadlineMs ?? 120_000),
+    deadlineMs: positiveInteger('deadlineMs', options.deadlineMs ?? 60_000),
   }
 }
