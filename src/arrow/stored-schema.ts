@@ -1,0 +1,121 @@
+import {
+  Binary,
+  DataType,
+  Dictionary,
+  Field,
+  FixedSizeList,
+  List,
+  Map_,
+  Message,
+  Schema,
+  Struct,
+  Utf8,
+} from 'apache-arrow'
+import { FlatBuffer } from './flat-buffer.ts'
+
+/** Fields of the tables of `Message.fbs` and `Schema.fbs`, by their place. */
+const message = { header: 2, metadata: 4 }
+const schema = { endianness: 0, fields: 1, metadata: 2 }
+const field = { name: 0, typeType: 2, children: 5, metadata: 6 }
+
+/** Types that are not read, by their number. */
+const notRead: ReadonlyMap<number, string> = new Map([
+  [14, 'a union'],
+  [22, 'run-end encoded'],
+  [25, 'a ListView'],
+  [26, 'a LargeListView'],
+])
+
+/**
+ * Decodes the flatbuffer of a schema message.
+ *
+ * @throws {RangeError} if it is damaged, or has a type that is not read
+ */
+export function decodeStoredSchema(metadata: Uint8Array): Schema {
+  const tables = FlatBuffer.over(metadata)
+  const root = tables.uint32(0)
+  const header = tables.follow(root, message.header) ?? 0
+  // apache-arrow 21 believes every count that it finds: they are gone through before.
+  requireElements(tables, root, message.metadata)
+  requireElements(tables, header, schema.metadata)
+  if ((tables.byteAt(header, schema.endianness) ?? 0) !== 0)
+    throw new RangeError('its numbers have the highest byte first')
+  for (const each of elementsAt(tables, header, schema.fields)) requireReadable(tables, each)
+  try {
+    const decoded = Message.decode(metadata).header() as Schema
+    requireDistinct(decoded)
+    return decoded
+  } catch (cause) {
+    throw new RangeError(`its schema does not decode: ${String(cause)}`, { cause })
+  }
+}
+
+function elementsAt(tables: FlatBuffer, at: number, index: number): readonly number[] {
+  const vector = tables.follow(at, index)
+  return vector === undefined ? [] : tables.elements(vector)
+}
+
+function requireElements(tables: FlatBuffer, at: number, index: number): void {
+  elementsAt(tables, at, index)
+}
+
+function requireReadable(tables: FlatBuffer, at: number): void {
+  const type = notRead.get(tables.byteAt(at, field.typeType) ?? 0)
+  if (type !== undefined) {
+    const name = tables.follow(at, field.name)
+    throw new RangeError(
+      `column \`${name === undefined ? '' : tables.text(name)}\` is ${type}, which is not read`,
+    )
+  }
+  requireElements(tables, at, field.metadata)
+  for (const child of elementsAt(tables, at, field.children)) requireReadable(tables, child)
+}
+
+function requireDistinct({ fields }: Schema): void {
+  const names = fields.map((each) => each.name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined) throw new RangeError(`it has two columns \`${twice}\``)
+}
+
+/** `stored` with large types and views as the plain types of their kind, which operators know. */
+export function plainField(stored: Field): Field {
+  return stored.clone({ type: plainType(stored.type as DataType) })
+}
+
+/** See {@link plainField}. */
+export function plainType(type: DataType): DataType {
+  if (DataType.isLargeUtf8(type) || DataType.isUtf8View(type)) return new Utf8()
+  if (DataType.isLargeBinary(type) || DataType.isBinaryView(type)) return new Binary()
+  if (DataType.isDictionary(type))
+    return new Dictionary(
+      plainType(type.dictionary as DataType),
+      type.indices,
+      type.id,
+      type.isOrdered,
+    )
+  const [child, ...others] = childrenOf(type).map(plainField)
+  if (!child) return type
+  if (DataType.isList(type) || DataType.isLargeList(type)) return new List(child)
+  if (DataType.isFixedSizeList(type)) return new FixedSizeList(type.listSize, child)
+  if (DataType.isMap(type)) return new Map_(child as (typeof type.children)[0], type.keysSorted)
+  return new Struct([child, ...others])
+}
+
+/** apache-arrow 21 has null in place of no children. */
+function childrenOf(type: DataType): readonly Field[] {
+  return (type.children as readonly Field[] | null) ?? []
+}
+
+/** The types of the values of all dictionaries, by their number. */
+export function dictionaryTypes(
+  fields: readonly Field[],
+  into = new Map<number, DataType>(),
+): ReadonlyMap<number, DataType> {
+  for (const each of fields) {
+    const type = each.type as DataType
+    const values = DataType.isDictionary(type) ? (type.dictionary as DataType) : type
+    if (DataType.isDictionary(type)) into.set(type.id, values)
+    dictionaryTypes(childrenOf(values), into)
+  }
+  return into
+}
