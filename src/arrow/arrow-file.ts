@@ -4,7 +4,7 @@ import type { ByteSource } from '../storage/byte-source.ts'
 import { ByteCursor } from './byte-cursor.ts'
 import { FlatBuffer } from './flat-buffer.ts'
 import { decodeMessage, type Message, type Region } from './message.ts'
-import { decodeStoredSchema } from './stored-schema.ts'
+import { decodeFooterSchema, decodeStoredSchema } from './stored-schema.ts'
 
 /** Reads parts of the bytes that follow a message; the parts ascend. */
 export type ReadBody = (region: Region) => Promise<Uint8Array>
@@ -147,23 +147,19 @@ async function openFooted(
   const start = size - tailBytes - length
   if (length > mostMessageBytes || start < headBytes)
     throw notArrow(url, `a footer of ${String(length)} bytes does not fit`)
-  const tables = FlatBuffer.over(await bytes.read(start, length, signal))
-  const [dictionaries, batches] = parsed(url, () =>
-    [footer.dictionaries, footer.recordBatches].map((index) => blocks(tables, index, start)),
-  )
-  const cursor = cursorAt(bytes, headBytes, signal)
-  try {
-    const schema = await schemaAt(cursor, url)
+  const metadata = await bytes.read(start, length, signal)
+  return parsed(url, () => {
+    const tables = FlatBuffer.over(metadata)
+    const dictionaries = blocks(tables, footer.dictionaries, start)
+    const batches = blocks(tables, footer.recordBatches, start)
     async function* messages(first: number, inner: AbortSignal): AsyncGenerator<Stored, undefined> {
-      for (const block of dictionaries ?? [])
+      for (const block of dictionaries)
         yield await storedAt(bytes, block, { kind: 'dictionary', signal: inner })
-      for (const block of (batches ?? []).slice(first))
+      for (const block of batches.slice(first))
         yield await storedAt(bytes, block, { kind: 'batch', signal: inner })
     }
-    return { schema, messages }
-  } finally {
-    await cursor.close()
-  }
+    return { schema: decodeFooterSchema(metadata), messages }
+  })
 }
 
 function blocks(tables: FlatBuffer, index: number, end: number): readonly Block[] {

@@ -53,7 +53,7 @@ function placeAfter(type: DataType, { node, buffer, view }: Place, stored: Store
   const pointedInto = views === 1 ? (stored.viewBuffers[view] ?? 0) : 0
   let place = { node: node + 1, buffer: buffer + own[layout] + pointedInto, view: view + views }
   const nested = layout === 'list' || layout === 'fixed-list' || layout === 'struct'
-  for (const child of (nested ? type.children : []))
+  for (const child of nested ? type.children : [])
     place = placeAfter(child.type as DataType, place, stored)
   return place
 }
@@ -81,12 +81,14 @@ export class ColumnLoader {
    * @throws {RangeError} if the buffers do not fit
    */
   load(type: DataType): Data {
-    const { length, nulls } = this.#loading.stored.nodes[this.#node++] ?? { length: 0, nulls: 0 }
+    const { length, nulls } = this.#loading.stored.nodes[this.#node++] ?? {
+      length: 0,
+      nulls: false,
+    }
     const layout = layoutOf(type)
     if (layout === 'null') return new Data(type, 0, length, length)
     const bits = this.#next()
-    const nullBitmap =
-      nulls > 0 && bits.length > 0 ? atLeast(bits, Math.ceil(length / 8)) : undefined
+    const nullBitmap = nulls && bits.length > 0 ? atLeast(bits, Math.ceil(length / 8)) : undefined
     const shell = { type, length, nullBitmap }
     switch (layout) {
       case 'bool':

@@ -15,8 +15,8 @@ export type BodyCompression = 'lz4' | 'zstd'
 export interface StoredBatch {
   /** Rows. */
   readonly rows: number
-  /** Length and nulls of each column, those within columns included, depth first. */
-  readonly nodes: readonly { readonly length: number; readonly nulls: number }[]
+  /** Length of each column, and whether it may have nulls, those within columns included, depth first. */
+  readonly nodes: readonly { readonly length: number; readonly nulls: boolean }[]
   /** The buffers of these columns, in the same order. */
   readonly buffers: readonly Region[]
   /** How they are compressed. */
@@ -93,7 +93,8 @@ function storedBatch(tables: FlatBuffer, at: number, bodyBytes: number): StoredB
     rows: tables.lengthAt(at, recordBatch.length),
     nodes: tables.structs(at, recordBatch.nodes, structBytes).map((struct) => ({
       length: tables.length64(struct),
-      nulls: tables.length64(struct + 8),
+      // apache-arrow writes -1 for a number that it has not counted.
+      nulls: tables.view.getBigInt64(struct + 8, true) !== 0n,
     })),
     buffers,
     compression: compressionOf(tables, at),

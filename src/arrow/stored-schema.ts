@@ -7,14 +7,18 @@ import {
   List,
   Map_,
   Message,
-  Schema,
+  type MessageHeader,
+  RecordBatchReader,
+  type Schema,
   Struct,
+  type Type,
   Utf8,
 } from 'apache-arrow'
 import { FlatBuffer } from './flat-buffer.ts'
 
-/** Fields of the tables of `Message.fbs` and `Schema.fbs`, by their place. */
+/** Fields of the tables of `Message.fbs`, `File.fbs` and `Schema.fbs`, by their place. */
 const message = { header: 2, metadata: 4 }
+const footer = { schema: 1, dictionaries: 2, metadata: 4 }
 const schema = { endianness: 0, fields: 1, metadata: 2 }
 const field = { name: 0, typeType: 2, children: 5, metadata: 6 }
 
@@ -34,19 +38,63 @@ const notRead: ReadonlyMap<number, string> = new Map([
 export function decodeStoredSchema(metadata: Uint8Array): Schema {
   const tables = FlatBuffer.over(metadata)
   const root = tables.uint32(0)
-  const header = tables.follow(root, message.header) ?? 0
-  // apache-arrow 21 believes every count that it finds: they are gone through before.
   requireElements(tables, root, message.metadata)
-  requireElements(tables, header, schema.metadata)
-  if ((tables.byteAt(header, schema.endianness) ?? 0) !== 0)
+  return readable(tables, tables.follow(root, message.header), () =>
+    (Message.decode(metadata) as Message<MessageHeader.Schema>).header(),
+  )
+}
+
+/**
+ * Decodes the schema in the flatbuffer of a footer.
+ *
+ * @throws {RangeError} if it is damaged, or has a type that is not read
+ */
+export function decodeFooterSchema(bytes: Uint8Array): Schema {
+  const copy = Buffer.from(bytes)
+  const tables = FlatBuffer.over(copy)
+  const root = tables.uint32(0)
+  requireElements(tables, root, footer.metadata)
+  // Of a file without dictionaries apache-arrow reads nothing but the footer.
+  const dictionaries = tables.follow(root, footer.dictionaries)
+  if (dictionaries !== undefined) tables.view.setUint32(dictionaries, 0, true)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(copy.length)
+  const file = Buffer.concat([Buffer.from('ARROW1\0\0'), copy, length, Buffer.from('ARROW1')])
+  return readable(
+    tables,
+    tables.follow(root, footer.schema),
+    () => RecordBatchReader.from(file).open().schema,
+  )
+}
+
+/** apache-arrow 21 believes every count that it finds: they are gone through before it decodes. */
+function readable(tables: FlatBuffer, at: number | undefined, decode: () => Schema): Schema {
+  if (at === undefined) throw new RangeError('it has no schema')
+  requireElements(tables, at, schema.metadata)
+  if ((tables.byteAt(at, schema.endianness) ?? 0) !== 0)
     throw new RangeError('its numbers have the highest byte first')
-  for (const each of elementsAt(tables, header, schema.fields)) requireReadable(tables, each)
+  for (const each of elementsAt(tables, at, schema.fields)) requireReadable(tables, each)
+  const decoded = decodedBy(decode)
+  requireDistinct(decoded)
+  return decoded
+}
+
+function decodedBy(decode: () => Schema): Schema {
   try {
-    const decoded = Message.decode(metadata).header() as Schema
-    requireDistinct(decoded)
+    const decoded = decode()
+    for (const each of decoded.fields) requireWidth(each.type as DataType)
     return decoded
   } catch (cause) {
     throw new RangeError(`its schema does not decode: ${String(cause)}`, { cause })
+  }
+}
+
+/** apache-arrow 21 looks at the width of a number only when it is asked for its values: a wrong one throws there. */
+function requireWidth(type: DataType): void {
+  const values = DataType.isDictionary(type) ? [type.indices, type.dictionary as DataType] : [type]
+  for (const each of values as DataType<Type, Record<string, DataType>>[]) {
+    if (each.ArrayType === undefined) throw new RangeError('a type has no values')
+    for (const child of childrenOf(each)) requireWidth(child.type as DataType)
   }
 }
 
