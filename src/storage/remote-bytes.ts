@@ -176,6 +176,6 @@ function endedEarly(
 export function changed(url: string): ConnectorError {
   return new ConnectorError(
     `Expected ${url} to stay as it is while it is read, got another version: start over when nobody writes to it`,
-    { url, retryable: false },
+    { url, retryable: false, status: 412 },
   )
 }
