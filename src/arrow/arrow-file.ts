@@ -3,6 +3,7 @@ import { DataError } from '../errors.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import { ByteCursor } from './byte-cursor.ts'
 import { FlatBuffer } from './flat-buffer.ts'
+import type { IpcFormat } from './ipc-writer.ts'
 import { decodeMessage, type Message, type Region } from './message.ts'
 import { decodeFooterSchema, decodeStoredSchema } from './stored-schema.ts'
 
@@ -13,12 +14,26 @@ export type ReadBody = (region: Region) => Promise<Uint8Array>
 export interface Stored {
   /** What it says. */
   readonly message: Exclude<Message, { kind: 'schema' }>
+  /** Where it is. */
+  readonly block: Block
   /** Reads what follows it, until the next message is asked for. */
   readonly body: ReadBody
 }
 
+/** Where a message is. */
+export interface Block {
+  /** Its first byte. */
+  readonly offset: number
+  /** Bytes of the message, with its length. */
+  readonly metadataBytes: number
+  /** Bytes of what follows it. */
+  readonly bodyBytes: number
+}
+
 /** Arrow IPC, as a stream or a file with a footer. */
 export interface ArrowFile {
+  /** Which of them it is. */
+  readonly format: IpcFormat
   /** The schema as it is stored. */
   readonly schema: Schema
   /**
@@ -63,7 +78,7 @@ async function openStream(bytes: ByteSource, signal: AbortSignal): Promise<Arrow
   const start = cursorAt(bytes, 0, signal)
   try {
     const schema = await schemaAt(start, bytes.url)
-    return { schema, messages: (first, inner) => streamed(bytes, first, inner) }
+    return { format: 'stream', schema, messages: (first, inner) => streamed(bytes, first, inner) }
   } finally {
     await start.close()
   }
@@ -79,16 +94,19 @@ async function* streamed(
   try {
     await schemaAt(cursor, url)
     for (let index = 0; ;) {
+      const offset = cursor.at
       const message = await messageAt(cursor, url)
       if (!message) break
       if (message.kind === 'schema') throw notArrow(url, 'another stream follows the first')
       const start = cursor.at
+      const block = { offset, metadataBytes: start - offset, bodyBytes: message.bodyBytes }
       if (message.kind === 'dictionary' || index++ >= first)
         yield {
           message,
-          async body({ offset, length }) {
-            await cursor.skip(start + offset - cursor.at)
-            return cursor.take(length)
+          block,
+          async body(part) {
+            await cursor.skip(start + part.offset - cursor.at)
+            return cursor.take(part.length)
           },
         }
       await cursor.skip(start + message.bodyBytes - cursor.at)
@@ -127,13 +145,6 @@ async function metadataAt(cursor: ByteCursor, url: string): Promise<Uint8Array |
   return cursor.take(length)
 }
 
-/** Where a message of a file is. */
-interface Block {
-  readonly offset: number
-  readonly metadataBytes: number
-  readonly bodyBytes: number
-}
-
 async function openFooted(
   bytes: ByteSource,
   size: number,
@@ -158,7 +169,7 @@ async function openFooted(
       for (const block of batches.slice(first))
         yield await storedAt(bytes, block, { kind: 'batch', signal: inner })
     }
-    return { schema: decodeFooterSchema(metadata), messages }
+    return { format: 'file', schema: decodeFooterSchema(metadata), messages }
   })
 }
 
@@ -177,10 +188,11 @@ function blocks(tables: FlatBuffer, index: number, end: number): readonly Block[
 
 async function storedAt(
   bytes: ByteSource,
-  { offset, metadataBytes, bodyBytes }: Block,
+  block: Block,
   { kind, signal }: { kind: Stored['message']['kind']; signal: AbortSignal },
 ): Promise<Stored> {
   const { url } = bytes
+  const { offset, metadataBytes, bodyBytes } = block
   if (metadataBytes > mostMessageBytes)
     throw notArrow(url, `there is no message at ${String(offset)}`)
   const start = offset + metadataBytes
@@ -191,7 +203,7 @@ async function storedAt(
   })
   if (message.kind !== kind || message.bodyBytes > bodyBytes)
     throw notArrow(url, `its footer says of the message at ${String(offset)} what that does not`)
-  return { message, body: (part) => bytes.read(start + part.offset, part.length, signal) }
+  return { message, block, body: (part) => bytes.read(start + part.offset, part.length, signal) }
 }
 
 function uint32({ buffer, byteOffset, byteLength }: Uint8Array): number {

@@ -1,12 +1,4 @@
-import {
-  type Data,
-  type DataType,
-  Field,
-  makeVector,
-  type RecordBatch,
-  Schema,
-  Vector,
-} from 'apache-arrow'
+import { Field, type RecordBatch, Schema, type Vector } from 'apache-arrow'
 import { batchOf, batchOfData, byteLength, column } from '../batch/batch.ts'
 import { differentSchemas } from '../batch/schema.ts'
 import { DataError } from '../errors.ts'
@@ -16,10 +8,9 @@ import { itemSchema } from '../item-schema.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import { openBytes } from '../storage/open-bytes.ts'
 import type { StorageOptions } from '../storage/storage-options.ts'
-import { type ArrowFile, notArrow, openArrow, type Stored } from './arrow-file.ts'
-import { ColumnLoader, placesOf } from './column-loader.ts'
-import { type BufferLimit, readBuffers } from './read-buffers.ts'
-import { dictionaryTypes, plainField } from './stored-schema.ts'
+import { type ArrowFile, openArrow, type Stored } from './arrow-file.ts'
+import { Dictionaries, loadColumns, type LoadLimit } from './load-columns.ts'
+import { plainField } from './stored-schema.ts'
 
 /** What is read of Arrow IPC, and how. */
 export interface ArrowTableOptions {
@@ -61,9 +52,9 @@ export class ArrowTable {
   readonly #file: ArrowFile
   readonly #ids: IdOrigin
   readonly #options: ArrowTableOptions
-  /** Fields of the columns to read, as they are read, by their place in the stored schema. */
-  readonly #read: ReadonlyMap<number, Field>
-  readonly #limit: BufferLimit
+  /** Places of the columns to read in the stored schema. */
+  readonly #read: readonly number[]
+  readonly #limit: LoadLimit
 
   private constructor(bytes: ByteSource, file: ArrowFile, options: ArrowTableOptions) {
     const { columns, several, context, recordBatchBytes } = options
@@ -80,8 +71,9 @@ export class ArrowTable {
     const read = new Set(this.schema.fields.map((field) => field.name))
     if (from !== 'id') read.delete('id')
     if (from !== undefined) read.add(from)
-    this.#read = new Map([...plain.fields.entries()].filter(([, { name }]) => read.has(name)))
-    this.#limit = { maxBytes: recordBatchBytes, tooLarge: (got) => this.#tooLarge(got) }
+    this.#read = plain.fields.flatMap(({ name }, at) => (read.has(name) ? [at] : []))
+    const { url } = bytes
+    this.#limit = { url, maxBytes: recordBatchBytes, tooLarge: (got) => this.#tooLarge(got) }
     this.#bytes = bytes
     this.#file = file
     this.#options = options
@@ -110,11 +102,11 @@ export class ArrowTable {
     schema: Schema,
     from: ArrowPosition = { batch: 0, row: 0, before: 0 },
   ): AsyncGenerator<[RecordBatch, ArrowPosition]> {
-    const dictionaries = new Dictionaries(this.#file.schema, [...this.#read.values()])
+    const dictionaries = new Dictionaries(this.#file.schema, this.#read)
     let { batch, row, before } = from
     for await (const stored of this.#file.messages(batch, this.#options.context.signal)) {
       if (stored.message.kind === 'dictionary') {
-        await this.#learn(stored, dictionaries)
+        await dictionaries.learn(stored, this.#limit)
         continue
       }
       const rows = await this.#load(stored, dictionaries)
@@ -135,57 +127,12 @@ export class ArrowTable {
     await this.#bytes.close()
   }
 
-  async #learn({ message, body }: Stored, dictionaries: Dictionaries): Promise<void> {
-    if (message.kind !== 'dictionary') return
-    const type = dictionaries.typeOf(message.id)
-    if (!type) return
-    const field = new Field('values', type, true)
-    const [data] = await this.#columns(
-      { message, body },
-      [field],
-      new Map([[0, field]]),
-      dictionaries,
-    )
-    dictionaries.put(message, data as Data)
-    if (dictionaries.bytes > this.#limit.maxBytes) throw this.#tooLarge(dictionaries.bytes)
-  }
-
   async #load(stored: Stored, dictionaries: Dictionaries): Promise<RecordBatch> {
-    const { rows } = stored.message.batch
-    const fields = [...this.#read.values()]
-    const all = this.#file.schema.fields
-    const columns = await this.#columns(stored, all, this.#read, dictionaries)
-    return batchOfData(new Schema(fields), columns, rows)
-  }
-
-  /** The columns at the places of `read` among `fields`, which are those of the message. */
-  async #columns(
-    { message, body }: Stored,
-    fields: readonly Field[],
-    read: ReadonlyMap<number, Field>,
-    dictionaries: Dictionaries,
-  ): Promise<Data[]> {
-    const { batch: stored } = message
-    const { url } = this.#ids
-    try {
-      const places = placesOf(fields, stored)
-      if (places.slice(0, -1).some(({ node }) => stored.nodes[node]?.length !== stored.rows))
-        throw new RangeError('a column has other rows than its message')
-      const indices = [...read.keys()].flatMap((at) => {
-        const [start = 0, end = 0] = [places[at]?.buffer, places[at + 1]?.buffer]
-        return Array.from({ length: end - start }, (_, i) => start + i)
-      })
-      const buffers = await readBuffers(stored, indices, body, this.#limit)
-      const { maxBytes } = this.#limit
-      const loading = { stored, buffers, dictionaries: dictionaries.values, maxBytes }
-      return [...read.keys()].map((at) => {
-        const loader = new ColumnLoader(loading, places[at] ?? { node: 0, buffer: 0, view: 0 })
-        return loader.load(fields[at]?.type as DataType)
-      })
-    } catch (cause) {
-      if (cause instanceof RangeError) throw notArrow(url, cause.message, cause)
-      throw cause
-    }
+    const { fields } = this.#file.schema
+    const loading = { fields, read: this.#read, dictionaries: dictionaries.values }
+    const columns = await loadColumns(stored, loading, this.#limit)
+    const schema = new Schema(this.#read.map((at) => plainField(fields[at] as Field)))
+    return batchOfData(schema, columns, stored.message.batch.rows)
   }
 
   #batchRows(rows: RecordBatch): number {
@@ -212,33 +159,4 @@ function shaped(
     field.name === 'id' ? id : { field, vector: column(rows, field.name) },
   )
   return batchOf(columns, schema)
-}
-
-/** The values of the dictionaries that the columns to read need. */
-class Dictionaries {
-  /** By their number. */
-  readonly values = new Map<number, Vector>()
-  /** Bytes of all. */
-  bytes = 0
-  readonly #types: ReadonlyMap<number, DataType>
-
-  constructor(stored: Schema, read: readonly Field[]) {
-    const needed = dictionaryTypes(read)
-    const all = dictionaryTypes(stored.fields)
-    this.#types = new Map([...all].filter(([id]) => needed.has(id)))
-  }
-
-  /** The type of a dictionary's values, as stored; undefined if no column to read needs it. */
-  typeOf(id: number): DataType | undefined {
-    return this.#types.get(id)
-  }
-
-  /** Adds values to a dictionary, or takes them in its place. */
-  put({ id, delta }: { readonly id: number; readonly delta: boolean }, data: Data): void {
-    const before = this.values.get(id)
-    const added = makeVector(data)
-    const values = delta && before ? before.concat(added) : added
-    this.values.set(id, values.memoize())
-    this.bytes = [...this.values.values()].reduce((sum, each) => sum + each.byteLength, 0)
-  }
 }

@@ -4,6 +4,7 @@ import {
   Dictionary,
   Field,
   FixedSizeList,
+  LargeList,
   List,
   Map_,
   Message,
@@ -132,21 +133,38 @@ export function plainField(stored: Field): Field {
 
 /** See {@link plainField}. */
 export function plainType(type: DataType): DataType {
-  if (DataType.isLargeUtf8(type) || DataType.isUtf8View(type)) return new Utf8()
-  if (DataType.isLargeBinary(type) || DataType.isBinaryView(type)) return new Binary()
-  if (DataType.isDictionary(type))
-    return new Dictionary(
-      plainType(type.dictionary as DataType),
-      type.indices,
-      type.id,
-      type.isOrdered,
+  return mapType(type, (each) => {
+    if (DataType.isLargeUtf8(each) || DataType.isUtf8View(each)) return new Utf8()
+    if (DataType.isLargeBinary(each) || DataType.isBinaryView(each)) return new Binary()
+    return DataType.isLargeList(each) ? new List(each.valueField) : each
+  })
+}
+
+/** `type` with `change` made to it and to all types within it, from the inside out. */
+export function mapType(type: DataType, change: (type: DataType) => DataType): DataType {
+  if (DataType.isDictionary(type)) {
+    const values = mapType(type.dictionary as DataType, change)
+    return change(
+      values === type.dictionary
+        ? type
+        : new Dictionary(values, type.indices, type.id, type.isOrdered),
     )
-  const [child, ...others] = childrenOf(type).map(plainField)
-  if (!child) return type
-  if (DataType.isList(type) || DataType.isLargeList(type)) return new List(child)
+  }
+  const before = childrenOf(type)
+  const children = before.map((field) => {
+    const mapped = mapType(field.type as DataType, change)
+    return mapped === field.type ? field : field.clone({ type: mapped })
+  })
+  return change(children.every((child, i) => child === before[i]) ? type : of(type, children))
+}
+
+function of(type: DataType, children: Field[]): DataType {
+  const [child] = children as [Field]
+  if (DataType.isList(type)) return new List(child)
+  if (DataType.isLargeList(type)) return new LargeList(child)
   if (DataType.isFixedSizeList(type)) return new FixedSizeList(type.listSize, child)
   if (DataType.isMap(type)) return new Map_(child as (typeof type.children)[0], type.keysSorted)
-  return new Struct([child, ...others])
+  return new Struct(children)
 }
 
 /** apache-arrow 21 has null in place of no children. */
