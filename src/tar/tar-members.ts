@@ -1,6 +1,6 @@
 import { pipeline, Readable, type Writable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { extract, type Headers } from 'tar-stream'
+import { extract, type Header } from 'tar-stream'
 import { DataError, FlowError } from '../errors.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import { type BytePath, bytePath } from '../pictures/walk-files.ts'
@@ -30,8 +30,10 @@ export interface TarReading {
 }
 
 /** What tar-stream says of a member, and its types leave out. */
-type Header = Headers & {
+interface Placed {
+  /** Where its content begins, from where the reading began. */
   readonly byteOffset: number
+  readonly type: Header['type'] | null
   readonly pax: Readonly<Record<string, string>> | null
 }
 
@@ -50,7 +52,8 @@ export async function* tarMembers(
   const { url } = bytes
   if ((await bytes.size(signal)) === 0) throw notTar(url, 'it is empty')
   const start = gzip ? 0 : from
-  const archive = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true })
+  const options = { highWaterMark: 2 ** 16, filenameEncoding: 'latin1', allowUnknownFormat: true }
+  const archive = extract(options)
   let failure: unknown
   const stages = [
     Readable.from(copied(bytes, start, signal), { objectMode: false }),
@@ -61,9 +64,15 @@ export async function* tarMembers(
   pipeline(stages, (error) => {
     failure ??= error
   })
+  /** What went wrong first: a stage tells the next ones of it in words of its own. */
+  function broken(cause: unknown): unknown {
+    const first = failure ?? cause
+    return first instanceof FlowError ? first : notTar(url, reasonOf(first), first)
+  }
   try {
     for await (const entry of archive) {
-      const { name, pax, type, size = 0, byteOffset } = entry.header as Header
+      const { name, size } = entry.header
+      const { byteOffset, pax, type } = entry.header as unknown as Placed
       const end = start + byteOffset + Math.ceil(size / blockBytes) * blockBytes
       if (end > from)
         yield {
@@ -71,14 +80,16 @@ export async function* tarMembers(
           type: type ?? 'other',
           size,
           end,
-          read: () => contentOf(entry, size),
+          read: () =>
+            contentOf(entry as AsyncIterable<Uint8Array>, size).catch((cause: unknown) => {
+              throw broken(cause)
+            }),
         }
       entry.resume()
     }
   } catch (cause) {
-    const first = failure ?? cause
     signal.throwIfAborted()
-    throw first instanceof FlowError ? first : notTar(url, reasonOf(first), first)
+    throw broken(cause)
   } finally {
     archive.destroy()
   }

@@ -59,7 +59,7 @@ export class TarSample {
   readonly key: BytePath
   /** Where the member behind the last one begins. */
   end = 0
-  /** Members of it that nothing is made of. */
+  /** Members on the way to the next sample that belong to none. */
   ignored = 0
   /** What is at fault, first. */
   fault: SampleFault | undefined
@@ -81,6 +81,11 @@ export class TarSample {
         code: 'OUTSIDE',
         message: `Expected a name within the archive, got \`${pathText(key)}\``,
       }
+  }
+
+  /** Bytes of it that are held. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Whether there is something to make a row of. */
