@@ -18,7 +18,8 @@ import {
   trueOrFalse,
 } from '../src/options.ts'
 import { isPartition, notPartition, type FolderLayout } from '../src/output/folder-layout.ts'
-import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
+import type { FileFormat } from '../src/output/file-format.ts'
+import { fileSink, type FileSinkState } from '../src/output/file-sink.ts'
 import { schemaWithoutRows } from '../src/output/schema-without-rows.ts'
 import { decodingBytes } from '../src/parquet/limits.ts'
 import { ParquetFile } from '../src/parquet/parquet-file.ts'
