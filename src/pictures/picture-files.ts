@@ -4,6 +4,7 @@ import { batchOf } from '../batch/batch.ts'
 import { type FileRoot, type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
+import { readAhead } from './read-ahead.ts'
 import type { Selection } from '../run/selection.ts'
 import type { OnError } from '../tasks/row-tasks.ts'
 import { columnOf } from '../tasks/row-values.ts'
@@ -78,10 +79,8 @@ export interface Placed {
   readonly position: Position
 }
 
-/** Files read ahead at most. */
-const readAhead = 8
 /** A larger file is at fault: a column of an Arrow batch holds at most 2 GiB. */
-const limitBytes = 2 ** 30
+export const limitBytes = 2 ** 30
 
 const known: ReadonlySet<string> = new Set(pictureExtensions)
 
@@ -137,31 +136,16 @@ export interface LoadOptions {
   readonly aheadBytes: number
 }
 
-/** Reads `files`, up to 8 ahead as far as their bytes allow, in order. */
-export async function* loaded(
-  files: AsyncIterable<Placed>,
-  options: LoadOptions,
-): AsyncGenerator<Loaded> {
-  const reading: { readonly loading: Promise<Loaded>; readonly bytes: number }[] = []
-  let aheadBytes = 0
-
-  async function first(): Promise<Loaded> {
-    const { loading, bytes } = reading.shift() as (typeof reading)[number]
-    aheadBytes -= bytes
-    return loading
-  }
-
-  for await (const file of files) {
-    const bytes = options.wanted ? await sizeOf(file) : 0
-    while (reading.length > 0 && aheadBytes + bytes > options.aheadBytes) yield await first()
-    const loading = load(file, options)
-    // Whoever awaits it later sees the error; until then it must not count as unhandled.
-    loading.catch(() => undefined)
-    reading.push({ loading, bytes })
-    aheadBytes += bytes
-    if (reading.length > readAhead) yield await first()
-  }
-  while (reading.length > 0) yield await first()
+/** Reads `files` ahead, as far as their bytes allow, in order. */
+export function loaded(files: AsyncIterable<Placed>, options: LoadOptions): AsyncGenerator<Loaded> {
+  return readAhead(
+    files,
+    async (file) => ({
+      bytes: options.wanted ? await sizeOf(file) : 0,
+      load: () => load(file, options),
+    }),
+    options.aheadBytes,
+  )
 }
 
 /** Bytes of a file that is going to be read; an error comes when it is read. */
@@ -240,7 +224,8 @@ async function firstBytes(file: FileHandle): Promise<Uint8Array> {
   return bytes.subarray(0, bytesRead)
 }
 
-function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
+/** The fault of a file that is larger than {@link limitBytes}. */
+export function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
   const message = `Expected at most ${String(limitBytes)} bytes, got ${String(bytes)}`
   return { code: 'TOO_LARGE', message }
 }
