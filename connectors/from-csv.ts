@@ -93,7 +93,7 @@ async function headOf(source: ByteSource, reading: HeadReading): Promise<TableHe
     if ('problem' in content)
       throw new DataError(`${content.problem.message}, in the first record of ${url}`, { url })
     names = content.value.map((name, at) => (header && name) || `column${String(at + 1)}`)
-    if (header) start = next
+    if (header) start = { ...next, row: 0 }
     else values.push(content.value)
   }
   if (!names) throw new DataError(`Expected names of columns in ${url}, got empty lines`, { url })
