@@ -1,7 +1,10 @@
 import type { ByteSource } from '../storage/byte-source.ts'
-import { keysOf, parseJson } from './json-text.ts'
+import { jsonShape, parseJson } from './json-text.ts'
 import { limitBytes, linesOf, type Place, utf8 } from './text-lines.ts'
 import { broken, type TextRecord, tooLong } from './text-record.ts'
+
+/** What is nested deeper would not fit on the stack. */
+const mostLevels = 500
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -29,6 +32,9 @@ function objectOf(bytes: Uint8Array): TextRecord<JsonObject>['content'] | undefi
   const text = utf8(bytes)
   if (text === undefined) return broken('Expected text in UTF-8, got other bytes')
   if (text.trim() === '') return undefined
+  const { keys, depth } = jsonShape(text)
+  if (depth > mostLevels)
+    return broken(`Expected at most ${String(mostLevels)} levels of JSON, got ${String(depth)}`)
   let value: unknown
   try {
     value = parseJson(text)
@@ -37,7 +43,6 @@ function objectOf(bytes: Uint8Array): TextRecord<JsonObject>['content'] | undefi
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return broken(`Expected a JSON object, got ${Array.isArray(value) ? 'a list' : typeof value}`)
-  if (keysOf(text) > Object.keys(value).length)
-    return broken('Expected each key once, got one twice')
+  if (keys > Object.keys(value).length) return broken('Expected each key once, got one twice')
   return { value: value as JsonObject }
 }

@@ -3,7 +3,6 @@ const mark = '\u0000'
 
 const stringPattern = String.raw`"[^"\\]*(?:\\.[^"\\]*)*"`
 const numbers = new RegExp(String.raw`${stringPattern}|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?`, 'gs')
-const structure = new RegExp(String.raw`${stringPattern}|[{}[\]:]`, 'gs')
 
 /**
  * Parses JSON; integers beyond 2^53 are `bigint`, exact.
@@ -28,14 +27,43 @@ export function jsonText(value: unknown): string {
   return text.replace(/"\\u0000(-?\d{16,})"/g, '$1')
 }
 
-/** How many keys the outermost object of a JSON text has, the same one twice counted twice. */
-export function keysOf(text: string): number {
+/** What a JSON text is made of. */
+export interface JsonShape {
+  /** How many keys its outermost object has; the same one twice counts twice. */
+  readonly keys: number
+  /** How deep its lists and objects are nested. */
+  readonly depth: number
+}
+
+/** Looks at the brackets and colons of a JSON text. */
+export function jsonShape(text: string): JsonShape {
+  let level = 0
   let depth = 0
   let keys = 0
-  for (const [token] of text.matchAll(structure)) {
-    if (token === '{' || token === '[') depth++
-    else if (token === '}' || token === ']') depth--
-    else if (token === ':' && depth === 1) keys++
+  for (let at = 0; at < text.length; at++)
+    switch (text[at]) {
+      case '"':
+        at = endOfString(text, at)
+        break
+      case '{':
+      case '[':
+        depth = Math.max(depth, ++level)
+        break
+      case '}':
+      case ']':
+        level--
+        break
+      case ':':
+        if (level === 1) keys++
+    }
+  return { keys, depth }
+}
+
+/** Where the string ends that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
   }
-  return keys
+  return text.length
 }

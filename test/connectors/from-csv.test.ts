@@ -32,13 +32,13 @@ async function read(content: string | Uint8Array, options?: FromCsvOptions): Pro
   return gather(fromCsv(await file(content), options))
 }
 
-/** Rows as objects, without the columns of pictures. */
+/** Rows as objects, without what is known of their pictures. */
 function rows({ batches }: Gathered): Record<string, unknown>[] {
+  const left = new Set(['uri', 'image', 'bytes'])
   return batches.flatMap((batch) =>
-    [...batch].map((row) => {
-      const { uri, image, bytes, ...rest } = row?.toJSON() as Record<string, unknown>
-      return rest
-    }),
+    [...batch].map((row) =>
+      Object.fromEntries(Object.entries(row.toJSON()).filter(([name]) => !left.has(name))),
+    ),
   )
 }
 
@@ -101,7 +101,7 @@ describe('fromCsv', () => {
     },
   ])('reads $name', async ({ text, options, expected }) => {
     const got = rows(await read(text, options))
-    expect(got.map(({ id, ...rest }) => Object.values(rest))).toEqual(expected)
+    expect(got.map((row) => Object.values(row).slice(1))).toEqual(expected)
   })
 
   it('takes the narrowest type that the values fit, text for what only looks like numbers', async () => {
@@ -327,10 +327,10 @@ describe('fromCsv', () => {
 
   it('holds little of a long list, and of a field without end', async () => {
     const line = 'some text,12,0.5\n'
-    const path = await file(`a,b,c\n${line.repeat(100_000)}"${'x'.repeat(2 ** 24)}\nlast,1,1\n`)
+    const path = await file(`a,b,c\n${line.repeat(30_000)}"${'x'.repeat(2 ** 24)}\nlast,1,1\n`)
     const { batches, rejects } = await gather(fromCsv(path, { onError: 'reject' }))
-    expect(batches.reduce((sum, batch) => sum + batch.numRows, 0)).toBe(100_001)
-    expect(rejects).toMatchObject([{ id: 'rows.csv#100000', code: 'TOO_LARGE' }])
+    expect(batches.reduce((sum, batch) => sum + batch.numRows, 0)).toBe(30_001)
+    expect(rejects).toMatchObject([{ id: 'rows.csv#30000', code: 'TOO_LARGE' }])
   })
 
   it('stops when it is left', async () => {
