@@ -75,3 +75,9 @@ export function boxNumbers(value: unknown): Float64Array | undefined {
 export function isBox(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.length === 4 && value.every((v) => Number.isFinite(v))
 }
+
+/** The label of a picture whose boxes all have one; else null. */
+export function commonLabel(labels: readonly (string | null)[]): string | null {
+  const [first = null] = labels
+  return labels.every((label) => label === first) ? first : null
+}

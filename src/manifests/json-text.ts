@@ -10,7 +10,7 @@ const numbers = new RegExp(String.raw`${stringPattern}|-?\d+(?:\.\d+)?(?:[eE][+-
  * @throws {SyntaxError} if it is not JSON
  */
 export function parseJson(text: string): unknown {
-  if (!/\d{16}/.test(text)) return JSON.parse(text)
+  if (!/(?:^|[^.\d])\d{16}/.test(text)) return JSON.parse(text)
   const marked = text.replace(numbers, (token) =>
     /^-?\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"\\u0000${token}"` : token,
   )
