@@ -22,7 +22,7 @@ import {
   type ManifestSettings,
   manifestSettings,
 } from '../src/manifests/manifest-options.ts'
-import { folderOf, LinkedPictures, nameOf } from '../src/pictures/linked-pictures.ts'
+import { folderOf, linkedAhead, LinkedPictures, nameOf } from '../src/pictures/linked-pictures.ts'
 import { type Loading, readAhead } from '../src/pictures/read-ahead.ts'
 import { storedLocation } from '../src/storage/location.ts'
 import { openBytes } from '../src/storage/open-bytes.ts'
@@ -124,7 +124,7 @@ async function* entries(
     yield { position: at + 1, faults: [{ ...fault, id: prefix + fault.id }] }
   }
   const first = Math.max(0, from - misplaced.length)
-  yield* readAhead(numbers(first, images.length), open, aheadBytes)
+  yield* readAhead(numbers(first, images.length), open, { ahead: () => linkedAhead, aheadBytes })
 }
 
 async function indexOf(

@@ -1,17 +1,13 @@
 import type { RecordBatch } from 'apache-arrow'
 import { type Reject, Rejects } from '../src/flow/control.ts'
 import { ConnectorError, OptionError } from '../src/errors.ts'
-import { type FileRoot, fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
+import type { FileRoot } from '../src/pictures/file-root.ts'
+import { fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
-import {
-  columnList,
-  knownOptions,
-  localPath,
-  nonEmptyString,
-  oneOf,
-  positiveInteger,
-} from '../src/options.ts'
+import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
+import { storedLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
 import {
   type FilePlan,
@@ -73,6 +69,12 @@ export interface FromFilesOptions {
    */
   readonly links?: Links
   /**
+   * How buckets and URLs are reached.
+   *
+   * @default as the environment says
+   */
+  readonly storage?: StorageOptions
+  /**
    * What becomes of a file or folder that cannot be read.
    *
    * @default 'fail'
@@ -83,16 +85,18 @@ export interface FromFilesOptions {
 /**
  * Reads picture files: paths, folders with all that is under them, and globs (`photos/*.jpg`, `**` for any folders).
  *
- * - Order: locations as given, each depth first, names sorted by their bytes in each folder.
+ * - Locations: also `http(s)://…`, one file, and `s3://bucket/prefix`, an object, all under it, or a glob.
+ * - Order: locations as given, each depth first, names sorted by their bytes in each folder; of a bucket by key.
  * - Columns: `id` (path relative to the location, or to the folder that several have in common),
- *   `uri` (`file:` URL), `label`, `split` (null where the path does not say), `image` (Binary, heavy), `bytes` (Int32).
+ *   `uri` (`file:`, `http(s):` or `s3:` URL), `label`, `split` (null where the path does not say), `image` (Binary, heavy), `bytes` (Int32).
  * - Ignored: files that are no pictures by their name, hidden ones, and special files; counted as `dropped`,
  *   so that files = kept + rejected + dropped. Hidden folders are not entered.
  * - Links are followed within the folders given, with `links: 'all'` everywhere, but not back to a folder on the
  *   way. A location may itself be a link.
  * - Faults (`onError`): `UNREADABLE`, `OUTSIDE` (a link that is not followed), `TOO_LARGE` (1 GiB and more).
- * - Memory: 4 times `batchBytes`: the batch in the making, at most 8 files read ahead, and two batches that the
+ * - Memory: 4 times `batchBytes`: the batch in the making, at most 8 files (32 objects) read ahead, and two batches that the
  *   next operator may hold. A larger file is read alone.
+ * - A service that cannot be reached ends the run, whatever `onError` says; requests are tried again for `deadlineMs`.
  * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
  *
  * @throws {OptionError} at the call, if an option is wrong; on the stream, if `labels` matches no path
@@ -109,12 +113,13 @@ export function fromFiles(
     name: 'fromFiles',
     schema: () => itemSchema,
     async *read(context, from) {
-      const roots = await fileRoots(plan.locations, plan.links)
-      if (plan.pattern !== undefined && !from) await requireMatch(plan, roots)
-      const { columns } = context
+      const roots = await fileRoots(plan.locations, plan)
+      if (plan.pattern !== undefined && !from) await requireMatch(plan, roots, context.signal)
+      const { columns, signal } = context
       const wanted = !columns || columns.has('image')
       const bytes = Math.ceil(memoryOf(flow, context) / windowBatches)
-      yield* batches({ plan, roots, wanted, batchBytes: bytes, only: context.run?.only }, from)
+      const only = context.run?.only
+      yield* batches({ plan, roots, wanted, batchBytes: bytes, only, signal }, from)
     },
     count: (signal) => countFiles(plan, signal),
     memoryBytes: batchBytes === undefined ? windowRange : windowBatches * batchBytes,
@@ -129,14 +134,14 @@ const windowRange = { least: windowBatches * 2 ** 20, most: windowBatches * 2 **
 
 function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
   const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes']
-  knownOptions('fromFiles', options, [...known, 'links', 'onError'])
+  knownOptions('fromFiles', options, [...known, 'links', 'storage', 'onError'])
   const { labels, split, name, extensions } = options
   const locations = typeof location === 'string' ? [location] : columnList('location', location)
   const twice = locations.find((l, at) => locations.indexOf(l) !== at)
   if (twice !== undefined)
     throw new OptionError(`Expected each location once, got \`${twice}\` twice`)
   return {
-    locations: locations.map((l) => localPath('location', l)),
+    locations: locations.map((l) => storedLocation('location', l)),
     labels: labels === undefined ? labelsFromFolders : labelsFromPattern('labels', labels),
     pattern: labels,
     split: split === undefined ? undefined : nonEmptyString('split', split),
@@ -145,13 +150,14 @@ function planOf(location: string | readonly string[], options: FromFilesOptions)
       extensions && new Set(columnList('extensions', extensions).map((e) => e.toLowerCase())),
     batchRows: positiveInteger('batchRows', options.batchRows ?? 64),
     links: oneOf('links', options.links ?? 'within', linkChoices),
+    storage: storageSettings(options.storage),
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   }
 }
 
 /** Files that will be kept, rejected or ignored. */
-async function countFiles({ locations, links }: FilePlan, signal: AbortSignal): Promise<number> {
-  const files = filesIn(await fileRoots(locations, links), undefined)
+async function countFiles(plan: FilePlan, signal: AbortSignal): Promise<number> {
+  const files = filesIn(await fileRoots(plan.locations, plan), undefined, signal)
   let count = 0
   for (; !(await files.next()).done; count++) signal.throwIfAborted()
   return count
@@ -166,10 +172,12 @@ interface Reading {
   readonly batchBytes: number
   /** The files that are read; undefined for all. */
   readonly only: Selection | undefined
+  /** Ends the reading. */
+  readonly signal: AbortSignal
 }
 
 async function* batches(
-  { plan, roots, wanted, batchBytes, only }: Reading,
+  { plan, roots, wanted, batchBytes, only, signal }: Reading,
   from: Position | undefined,
 ): AsyncGenerator<readonly [Skipped<RecordBatch>, Position]> {
   let items: Item[] = []
@@ -190,8 +198,8 @@ async function* batches(
     return here
   }
 
-  const loading = { plan, wanted, only, aheadBytes: batchBytes }
-  for await (const file of loaded(filesIn(roots, from), loading)) {
+  const loading = { plan, wanted, only, aheadBytes: batchBytes, signal }
+  for await (const file of loaded(filesIn(roots, from, signal), loading)) {
     const more = file.kind === 'item' ? (file.item.image?.length ?? 0) : 0
     const full = items.length === plan.batchRows || bytes + more > batchBytes
     if (last && items.length > 0 && (full || file.kind === 'fault')) yield [upToHere(), last]
@@ -215,9 +223,13 @@ function rejectOf({ id, code, message }: { id: string; code: string; message: st
 }
 
 /** A pattern that matches nothing would cost all labels, so it is found out before a file is read. */
-async function requireMatch(plan: FilePlan, roots: readonly FileRoot[]): Promise<void> {
+async function requireMatch(
+  plan: FilePlan,
+  roots: readonly FileRoot[],
+  signal: AbortSignal,
+): Promise<void> {
   let example: string | undefined
-  for await (const { root, found } of filesIn(roots, undefined)) {
+  for await (const { root, found } of filesIn(roots, undefined, signal)) {
     if (found.kind !== 'file') continue
     const id = idOf(root, found)
     if (plan.labels(id)) return

@@ -1,14 +1,13 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
-import { openFile } from '../src/storage/file-bytes.ts'
+import { openBytes } from '../src/storage/open-bytes.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
 import {
   columnList,
   knownOptions,
-  localPath,
   numberBetween,
   oneOf,
   positiveInteger,
@@ -25,6 +24,8 @@ import {
 import { encodeStruct } from '../src/parquet/thrift-codec.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type WriteSummary } from '../src/flow/sink.ts'
+import { outputLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link toParquet}. */
 export interface ToParquetOptions {
@@ -58,6 +59,12 @@ export interface ToParquetOptions {
    * @default true
    */
   readonly dictionary?: boolean
+  /**
+   * How buckets are reached.
+   *
+   * @default as the environment says
+   */
+  readonly storage?: StorageOptions
 }
 
 const name = 'toParquet'
@@ -88,15 +95,17 @@ export function toParquet(
   path: string,
   options: ToParquetOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  localPath('path', path)
+  outputLocation('path', path)
   knownOptions(name, options, [
     'columns',
     'rowGroupRows',
     'rowGroupBytes',
     'compression',
     'dictionary',
+    'storage',
   ])
-  const { columns: chosen, rowGroupBytes } = options
+  const { columns: chosen, rowGroupBytes, storage } = options
+  storageSettings(storage)
   const columns = chosen && columnList('columns', chosen)
   const layout = {
     rowGroupRows: positiveInteger('rowGroupRows', options.rowGroupRows ?? 65_536),
@@ -112,13 +121,13 @@ export function toParquet(
     function layoutIn(context: Context): ParquetLayout {
       return { rowGroupBytes: Math.ceil(memoryOf(flow, context) / windowGroups), ...layout }
     }
-    const format = parquetFormat({ columns, layoutIn, input })
+    const format = parquetFormat({ columns, layoutIn, input, storage })
     const flow: Flow<WriteSummary> = flowOf(
       sink<FileSinkState<ParquetState>>({
-        ...fileSink(format, { path, parts: !input.bounded }),
+        ...fileSink(format, { path, parts: !input.bounded, storage }),
         schema: (schema) => selectedSchema(schema, columns, name),
         memoryBytes: rowGroupBytes === undefined ? windowRange : windowGroups * rowGroupBytes,
-        settings: { path, columns, ...layout },
+        settings: { path, columns, ...layout, storage },
         ...(columns && { columns }),
       })(input),
     )
@@ -132,9 +141,10 @@ interface Setup {
   readonly columns: readonly string[] | undefined
   readonly layoutIn: (context: Context) => ParquetLayout
   readonly input: Flow<RecordBatch>
+  readonly storage: StorageOptions | undefined
 }
 
-function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetState> {
+function parquetFormat({ columns, layoutIn, input, storage }: Setup): FileFormat<ParquetState> {
   async function emptySchema(): Promise<Schema> {
     return selectedSchema(await schemaWithoutRows(input), columns, name)
   }
@@ -156,7 +166,7 @@ function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetS
       }
     },
     async reopen(path) {
-      const bytes = await openFile(path)
+      const bytes = await openBytes(path, storage)
       try {
         const { footer, dataEnd } = await ParquetFile.open(bytes, new AbortController().signal)
         const state = { footer: encodeStruct(footer.struct), waiting: undefined }

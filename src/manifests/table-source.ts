@@ -3,6 +3,7 @@ import type { Flow } from '../flow/flow.ts'
 import { columnList, nonEmptyString } from '../options.ts'
 import {
   folderOf,
+  linkedAhead,
   type LinkedPicture,
   LinkedPictures,
   type LinkFault,
@@ -207,7 +208,7 @@ function pictureEntries(
     }
   }
 
-  return readAhead(rows, open, aheadBytes)
+  return readAhead(rows, open, { ahead: () => linkedAhead, aheadBytes })
 }
 
 function withPicture(

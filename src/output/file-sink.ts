@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { join, resolve } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
-import { type Disk, nodeDisk } from '../disk.ts'
 import type { Context } from '../flow/context.ts'
 import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
-import { OutputFile, type OutputState, writing } from './output-file.ts'
+import type { Output, OutputState, OutputStore } from './output.ts'
+import { outputsAt, targetOf } from './outputs-at.ts'
+import type { StorageOptions } from '../storage/storage-options.ts'
 import { failPoint } from '../run/fail-point.ts'
 
 /** Writes rows into one file, in some format. The calls come one at a time. */
@@ -29,7 +29,7 @@ export interface FileFormat<S> {
   readonly extension: string
   /** Starts to write `file`, or goes on with it where `from` was saved. */
   readonly encode: (
-    file: OutputFile,
+    file: Output,
     from: S | undefined,
     context: Context,
   ) => Encoder<S> | Promise<Encoder<S>>
@@ -49,10 +49,12 @@ export interface Reopened<S> {
 
 /** Where rows are written. */
 export interface FileTarget {
-  /** A file, or a folder of parts. */
+  /** A file, or a folder of parts; or an object, or the prefix of parts in a bucket. */
   readonly path: string
   /** Whether it is a folder: of a flow that does not end by itself. */
   readonly parts: boolean
+  /** How buckets are reached. */
+  readonly storage?: StorageOptions | undefined
 }
 
 /** What a checkpoint keeps of a sink into files. */
@@ -88,13 +90,13 @@ export function fileSink<S>(
   return {
     name: format.name,
     guarantee: 'exactly-once',
-    target: resolve(path),
+    target: targetOf(path),
     adds: true,
     open: (context, from) => FileWriter.open(format, target, context, from),
-    async publish({ whole }, { run }) {
-      const disk = run?.disk ?? nodeDisk
+    async publish({ whole }, context) {
+      const store = outputsAt(target, context)
       // Who reads the parts may take them away as they come.
-      for (const file of whole) await OutputFile.publish(file, disk, { taken: parts })
+      for (const file of whole) await store.publish(file, { taken: parts })
     },
   }
 }
@@ -102,12 +104,12 @@ export function fileSink<S>(
 interface Place {
   readonly context: Context
   readonly id: string
-  readonly disk: Disk
+  readonly store: OutputStore
 }
 
 /** A file that is being written. */
 interface Current<S> {
-  readonly file: OutputFile
+  readonly file: Output
   readonly encoder: Encoder<S>
   /** Rows that it had before the run. */
   readonly before: number
@@ -135,12 +137,13 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     context: Context,
     from: FileSinkState<S> | undefined,
   ): Promise<FileWriter<S>> {
-    const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = context.run ?? {}
-    const writer = new FileWriter(format, target, { id, disk, context })
+    const { id = randomBytes(6).toString('hex') } = context.run ?? {}
+    const store = outputsAt(target, context, id)
+    const writer = new FileWriter(format, target, { id, store, context })
     if (from) await writer.#restore(from)
     if (target.parts) await writer.#openFolder()
     else if (!writer.#current) {
-      const there = context.adding && (await disk.stat(target.path))
+      const there = context.adding && (await store.has(target.path))
       await (there ? writer.#add(target.path) : writer.#start(target.path))
     }
     return writer
@@ -171,14 +174,14 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     await current?.encoder.close()
     await (keep ? current?.file.close() : current?.file.discard())
     if (keep) return
-    for (const state of this.#whole) await OutputFile.remove(state, this.#place.disk)
+    for (const state of this.#whole) await this.#place.store.remove(state)
   }
 
   async #restore({ open, written, part }: FileSinkState<S>): Promise<void> {
     this.#written = { ...written }
     this.#part = part
     if (!open) return
-    const file = await OutputFile.resume(open.file, this.#place.disk)
+    const file = await this.#place.store.resume(open.file)
     await this.#encode(file, open.encoder, open.before)
   }
 
@@ -187,23 +190,21 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
    * is removed, published or not: an older checkpoint may have been gone back to, and it comes again.
    */
   async #openFolder(): Promise<void> {
-    const { disk, id } = this.#place
-    const { path } = this.#target
-    const own = new RegExp(`^\\.?part-${id}-(\\d+)\\.`)
-    await writing(path, async () => {
-      await disk.mkdir(path)
-      for (const name of await disk.readdir(path))
-        if (Number(own.exec(name)?.[1]) > this.#part) await disk.rm(join(path, name))
+    const { store, id } = this.#place
+    const begin = `part-${id}-`
+    await store.openFolder(this.#target.path, {
+      begin,
+      stale: (name) => name.startsWith(begin) && parseInt(name.slice(begin.length)) > this.#part,
     })
   }
 
   async #start(path: string): Promise<Current<S>> {
-    return this.#encode(await OutputFile.create(path, this.#place), undefined)
+    return this.#encode(await this.#place.store.create(path), undefined)
   }
 
   /** Starts a file with what the one at `path` has. */
   async #add(path: string): Promise<Current<S>> {
-    const file = await OutputFile.create(path, this.#place)
+    const file = await this.#place.store.create(path)
     try {
       const { bytes, state, rows } = await this.#format.reopen(path)
       await file.copy(path, bytes)
@@ -214,7 +215,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     }
   }
 
-  async #encode(file: OutputFile, from: S | undefined, before = 0): Promise<Current<S>> {
+  async #encode(file: Output, from: S | undefined, before = 0): Promise<Current<S>> {
     try {
       const encoder = await this.#format.encode(file, from, this.#place.context)
       return (this.#current = { file, encoder, before })
@@ -229,7 +230,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     await encoder.finish()
     failPoint('file: assembled')
     await encoder.close()
-    const state = await file.stage()
+    const state = await file.finish()
     await file.close()
     this.#current = undefined
     if (this.#target.parts) this.#part++
@@ -244,7 +245,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
 
   #partPath(part: number): string {
     const name = `part-${this.#place.id}-${String(part).padStart(6, '0')}`
-    return join(this.#target.path, `${name}.${this.#format.extension}`)
+    return this.#place.store.within(this.#target.path, `${name}.${this.#format.extension}`)
   }
 
   #state(whole: readonly OutputState[]): FileSinkState<S> {

@@ -2,20 +2,16 @@ import type { Stats } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, resolve, sep } from 'node:path'
 import { ConnectorError } from '../errors.ts'
+import { openFile } from '../storage/file-bytes.ts'
+import { parseLocation } from '../storage/location.ts'
+import type { StorageSettings } from '../storage/storage-options.ts'
+import type { FileRoot } from './file-root.ts'
 import { Glob, isGlob } from './glob.ts'
-import { type BytePath, bytePath, type Found, pathBytes, walkFiles } from './walk-files.ts'
+import { httpRoot, s3Root } from './stored-roots.ts'
+import { type BytePath, bytePath, fileUrl, type Found, pathBytes, walkFiles } from './walk-files.ts'
 
-/** Where to look for files. */
-export interface FileRoot {
-  /** As the caller wrote it. */
-  readonly location: string
-  /** Absolute path of the folder that paths found are relative to. */
-  readonly folder: BytePath
-  /** What goes before a path found, to tell it from those of other roots. */
-  readonly prefix: BytePath
-  /** Finds the files, on after a path. */
-  readonly find: (after: BytePath | undefined) => AsyncIterable<Found>
-}
+/** Files read ahead at most. */
+const localAhead = 8
 
 /** Which links in folders are followed: those that lead into one of the folders given, or all. */
 export type Links = (typeof linkChoices)[number]
@@ -24,18 +20,23 @@ export type Links = (typeof linkChoices)[number]
 export const linkChoices = ['within', 'all'] as const
 
 /**
- * The folders that `locations` (files, folders, globs) speak of, in their order. Paths are told
+ * The folders that `locations` (files, folders, globs, URLs, prefixes of buckets) speak of, in their order. Paths are told
  * apart relative to the deepest folder that all have in common.
  *
  * @throws {ConnectorError} if one does not exist or must not be read
  */
 export async function fileRoots(
   locations: readonly string[],
-  links: Links,
+  { links, storage }: { readonly links: Links; readonly storage: StorageSettings },
 ): Promise<readonly FileRoot[]> {
   const inside: BytePath[] | undefined = links === 'all' ? undefined : []
   const roots: Omit<FileRoot, 'prefix'>[] = []
-  for (const location of locations) roots.push(await rootOf(location, inside))
+  for (const location of locations) {
+    const parsed = parseLocation('location', location)
+    if (parsed.kind === 'file') roots.push(await rootOf(parsed.path, inside))
+    else if (parsed.kind === 'http') roots.push(httpRoot(location, storage))
+    else roots.push(await s3Root(location, parsed, storage))
+  }
   const shared = commonFolder(roots.map((r) => r.folder))
   return roots.map((root) => {
     const below = root.folder.split('/').slice(shared)
@@ -53,7 +54,7 @@ async function rootOf(
   if (found?.isDirectory()) return inFolder(location, slashed(path), { inside })
   if (found) {
     const file = { path: slashed(basename(path)), kind: 'file' } as const
-    return { location, folder: slashed(dirname(path)), find: (after) => only(file, after) }
+    return localRoot(location, slashed(dirname(path)), (after) => only(file, after))
   }
   const parts = path.split(sep)
   const from = parts.findIndex(isGlob)
@@ -74,10 +75,31 @@ async function inFolder(
 ): Promise<Omit<FileRoot, 'prefix'>> {
   inside?.push(await realpath(pathBytes(folder || '/'), 'latin1'))
   const options = { ...(glob && { glob }), ...(inside && { inside }) }
+  return localRoot(location, folder, (after) =>
+    walkFiles(folder, { ...options, ...(after !== undefined && { after }) }),
+  )
+}
+
+function localRoot(
+  location: string,
+  folder: BytePath,
+  find: FileRoot['find'],
+): Omit<FileRoot, 'prefix'> {
+  function bytesOf({ path }: Found): Buffer {
+    return pathBytes(`${folder}/${path}`)
+  }
   return {
     location,
     folder,
-    find: (after) => walkFiles(folder, { ...options, ...(after !== undefined && { after }) }),
+    ahead: localAhead,
+    find,
+    uriOf: ({ path }) => fileUrl(`${folder}/${path}`),
+    sizeOf: (found) =>
+      stat(bytesOf(found)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    open: (found) => openFile(bytesOf(found)),
   }
 }
 

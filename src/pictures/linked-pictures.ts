@@ -8,7 +8,7 @@ import { openBytes } from '../storage/open-bytes.ts'
 import { type Location, parseLocation } from '../storage/location.ts'
 import type { StorageOptions } from '../storage/storage-options.ts'
 import { type Links, meaning } from './file-roots.ts'
-import { limitBytes, tooLarge } from './picture-files.ts'
+import { concernsOne, limitBytes, tooLarge } from './picture-files.ts'
 import type { Loading } from './read-ahead.ts'
 
 /** A picture that a list points to. */
@@ -52,6 +52,9 @@ interface Target {
   /** Of a file of this machine. */
   readonly bytes?: number
 }
+
+/** How many pictures are read ahead at most: those from elsewhere take long to come. */
+export const linkedAhead = 32
 
 /** Follows the links of a list, which are paths relative to a root, or URLs. */
 export class LinkedPictures {
@@ -194,10 +197,9 @@ function faultOf(cause: unknown, link: string): LinkFault {
     return { code: 'OUTSIDE', message: `Expected to read \`${link}\`, got ${got}` }
   }
   if (cause instanceof ConnectorError) {
-    const { status, retryable } = cause
-    if (status === 404 || status === 410) return { code: 'MISSING', message, cause }
+    if (cause.status === 404 || cause.status === 410) return { code: 'MISSING', message, cause }
     // Any host may fail for itself; where the storage of the list does, so would all that follow.
-    if (!/^https?:/i.test(link) && (retryable || status !== undefined)) throw cause
+    if (!/^https?:/i.test(link) && !concernsOne(cause)) throw cause
   }
   if (cause instanceof FlowError) return { code: 'UNREADABLE', message, cause }
   const code = reason === 'ENOENT' || reason === 'ENOTDIR' ? 'MISSING' : 'UNREADABLE'

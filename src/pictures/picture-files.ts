@@ -1,19 +1,22 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
 import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import { batchOf } from '../batch/batch.ts'
-import { type FileRoot, type Links, meaning, unreadable } from './file-roots.ts'
+import { ConnectorError } from '../errors.ts'
+import type { ByteSource } from '../storage/byte-source.ts'
+import type { FileRoot } from './file-root.ts'
+import { type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
 import { readAhead } from './read-ahead.ts'
 import type { Selection } from '../run/selection.ts'
 import type { OnError } from '../tasks/row-tasks.ts'
 import { columnOf } from '../tasks/row-values.ts'
+import type { StorageSettings } from '../storage/storage-options.ts'
 import { heavy } from '../batch/schema.ts'
-import { type BytePath, fileUrl, type Found, pathBytes, pathText } from './walk-files.ts'
+import { type BytePath, type Found, pathText } from './walk-files.ts'
 
 /** Which files are read, and what is made of their paths. */
 export interface FilePlan {
-  /** Paths, folders and globs. */
+  /** Paths, folders, globs, URLs and prefixes of buckets. */
   readonly locations: readonly string[]
   /** Reads label and split from a path. */
   readonly labels: LabelReader
@@ -29,6 +32,8 @@ export interface FilePlan {
   readonly batchRows: number
   /** Which links are followed. */
   readonly links: Links
+  /** How buckets and URLs are reached. */
+  readonly storage: StorageSettings
   /** What becomes of a file that cannot be read. */
   readonly onError: OnError
 }
@@ -45,7 +50,7 @@ export interface Position {
 export interface Item {
   /** Path relative to what all roots share, after the source's name. */
   readonly id: string
-  /** Its `file:` URL. */
+  /** Its `file:`, `http(s):` or `s3:` URL. */
   readonly uri: string
   /** Its class. */
   readonly label: string | null
@@ -108,11 +113,12 @@ export function itemBatch(items: readonly Item[], wanted: boolean): RecordBatch 
 export async function* filesIn(
   roots: readonly FileRoot[],
   from: Position | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<Placed> {
   for (const [at, root] of roots.entries()) {
     if (from && at < from.root) continue
     const after = from?.root === at ? from.path : undefined
-    for await (const found of root.find(after)) {
+    for await (const found of root.find(after, signal)) {
       if (found.path === '') throw unreadable(root.location, found.cause)
       yield { root, found, position: { root: at, path: found.path } }
     }
@@ -134,9 +140,11 @@ export interface LoadOptions {
   readonly only?: Pick<Selection, 'has'> | undefined
   /** Bytes of files read ahead at most, beside the one that is asked for. */
   readonly aheadBytes: number
+  /** Ends the reading. */
+  readonly signal: AbortSignal
 }
 
-/** Reads `files` ahead, as far as their bytes allow, in order. */
+/** Reads `files` in order, as many ahead as their root and their bytes allow. */
 export function loaded(files: AsyncIterable<Placed>, options: LoadOptions): AsyncGenerator<Loaded> {
   return readAhead(
     files,
@@ -144,45 +152,70 @@ export function loaded(files: AsyncIterable<Placed>, options: LoadOptions): Asyn
       bytes: options.wanted ? await sizeOf(file) : 0,
       load: () => load(file, options),
     }),
-    options.aheadBytes,
+    { ahead: ({ root }) => root.ahead, aheadBytes: options.aheadBytes },
   )
 }
 
 /** Bytes of a file that is going to be read; an error comes when it is read. */
 async function sizeOf({ root, found }: Placed): Promise<number> {
   if (found.kind !== 'file') return 0
-  return stat(pathBytes(`${root.folder}/${found.path}`)).then(
-    ({ size }) => (size > limitBytes ? 0 : size),
-    () => 0,
-  )
+  const bytes = await root.sizeOf(found)
+  return bytes > limitBytes ? 0 : bytes
 }
 
 async function load(
   { root, found, position }: Placed,
-  { plan, wanted, only }: LoadOptions,
+  { plan, wanted, only, signal }: LoadOptions,
 ): Promise<Loaded> {
   const path = idOf(root, found)
   const likely = isLikely(found, plan.extensions)
   if (likely === 'no') return { kind: 'ignored', position }
-  const file = `${root.folder}/${found.path}`
   const id = plan.prefix + path
   if (only && !only.has(id)) return { kind: 'ignored', position }
   try {
     if (found.kind !== 'file') throw found.cause
-    const content = await contentOf(file, { all: wanted, sniff: likely === 'unknown' })
+    const content = await contentOf(await root.open(found), {
+      all: wanted,
+      sniff: likely === 'unknown',
+      signal,
+    })
     if (!content) return { kind: 'ignored', position }
     if (content.bytes > limitBytes)
       return { kind: 'fault', position, id, ...tooLarge(content.bytes) }
     const { label = null, split = null } = plan.labels(path) ?? {}
-    const item = { id, uri: fileUrl(file), label, split: plan.split ?? split, ...content }
+    const item = { id, uri: root.uriOf(found), label, split: plan.split ?? split, ...content }
     return { kind: 'item', position, item }
   } catch (cause) {
-    if (plan.onError === 'fail') throw unreadable(id, cause)
-    const { code = 'an error' } = cause as NodeJS.ErrnoException
-    const message = `Expected to read the file, got ${meaning(code)}`
-    const fault = code === 'OUTSIDE' ? code : 'UNREADABLE'
-    return { kind: 'fault', position, id, code: fault, message }
+    signal.throwIfAborted()
+    const error = errorOf(id, cause)
+    if (plan.onError === 'fail' || !concernsOne(error)) throw error
+    return { kind: 'fault', position, id, ...faultOf(cause, error) }
   }
+}
+
+/** What went wrong with a file, under its id where it is one of this machine. */
+function errorOf(id: string, cause: unknown): ConnectorError {
+  if (!(cause instanceof ConnectorError)) return unreadable(id, cause)
+  return cause.cause instanceof Error && 'syscall' in cause.cause
+    ? unreadable(id, cause.cause)
+    : cause
+}
+
+/** Whether other files may be read all the same; a service that cannot be reached ends the run. */
+export function concernsOne({ status, cause }: ConnectorError): boolean {
+  return status === undefined
+    ? cause instanceof Error && 'code' in cause
+    : [403, 404, 410, 412].includes(status)
+}
+
+function faultOf(
+  cause: unknown,
+  error: ConnectorError,
+): { readonly code: string; readonly message: string } {
+  if (error.status !== undefined) return { code: 'UNREADABLE', message: error.message }
+  const { code = 'an error' } = error.cause as NodeJS.ErrnoException
+  const message = `Expected to read the file, got ${meaning(code)}`
+  return { code: code === 'OUTSIDE' ? code : 'UNREADABLE', message }
 }
 
 /**
@@ -201,27 +234,27 @@ function isLikely(
   return (extensions ?? known).has(name.slice(dot + 1).toLowerCase()) ? 'yes' : 'no'
 }
 
-/** Size and bytes of a file; undefined if it had to begin like a picture and does not. */
+/** Size and bytes of a file; undefined if it had to begin like a picture and does not. Closes it. */
 async function contentOf(
-  path: BytePath,
-  { all, sniff }: { readonly all: boolean; readonly sniff: boolean },
+  file: ByteSource,
+  {
+    all,
+    sniff,
+    signal,
+  }: { readonly all: boolean; readonly sniff: boolean; readonly signal: AbortSignal },
 ): Promise<{ readonly bytes: number; readonly image: Uint8Array | null } | undefined> {
-  const file = await open(pathBytes(path))
   try {
-    if (sniff && !pictureFormat(await firstBytes(file))) return undefined
-    const { size } = await file.stat()
-    if (!all || size > limitBytes) return { bytes: size, image: null }
-    const image = await file.readFile()
-    return { bytes: image.length, image }
+    const bytes = await file.size(signal)
+    const readable = bytes <= limitBytes
+    const image = all && readable ? await file.read(0, bytes, signal) : null
+    if (sniff) {
+      const first = image ?? (await file.read(0, Math.min(bytes, signatureBytes), signal))
+      if (!pictureFormat(first)) return undefined
+    }
+    return { bytes, image }
   } finally {
     await file.close()
   }
-}
-
-async function firstBytes(file: FileHandle): Promise<Uint8Array> {
-  const bytes = new Uint8Array(signatureBytes)
-  const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
-  return bytes.subarray(0, bytesRead)
 }
 
 /** The fault of a file that is larger than {@link limitBytes}. */

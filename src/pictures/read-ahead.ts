@@ -6,17 +6,19 @@ export interface Loading<R> {
   readonly load: () => R | Promise<R>
 }
 
-/** How many are loaded ahead at most, and how many are opened ahead of those. */
-const readAheadItems = 8
+/** How far is read ahead. */
+export interface Ahead<T> {
+  /** How many items are opened, and of these loaded, beside the one that is asked for; depends on the last one. */
+  readonly ahead: (item: T) => number
+  /** How many bytes are loaded; one item that is larger is loaded alone. */
+  readonly aheadBytes: number
+}
 
-/**
- * Opens `items` and loads them, up to 8 ahead as far as `aheadBytes` allow, in order. One that is larger is
- * loaded alone.
- */
+/** Opens `items` and loads them, several ahead, in order. */
 export async function* readAhead<T, R>(
   items: AsyncIterable<T>,
   open: (item: T) => Promise<Loading<R>>,
-  aheadBytes: number,
+  { ahead, aheadBytes }: Ahead<T>,
 ): AsyncGenerator<R> {
   const reading: { readonly loading: Promise<R>; readonly bytes: number }[] = []
   let held = 0
@@ -27,25 +29,33 @@ export async function* readAhead<T, R>(
     return loading
   }
 
-  for await (const { bytes, load } of opened(items, open)) {
+  for await (const { item, opened } of openedAhead(items, open, ahead)) {
+    const { bytes, load } = opened
     while (reading.length > 0 && held + bytes > aheadBytes) yield await first()
     reading.push({ loading: handled(Promise.resolve(load())), bytes })
     held += bytes
-    if (reading.length > readAheadItems) yield await first()
+    if (reading.length > ahead(item)) yield await first()
   }
   while (reading.length > 0) yield await first()
 }
 
-async function* opened<T, R>(
+async function* openedAhead<T, R>(
   items: AsyncIterable<T>,
   open: (item: T) => Promise<R>,
-): AsyncGenerator<R> {
-  const opening: Promise<R>[] = []
-  for await (const item of items) {
-    opening.push(handled(open(item)))
-    if (opening.length > readAheadItems) yield (await opening.shift()) as R
+  ahead: Ahead<T>['ahead'],
+): AsyncGenerator<{ readonly item: T; readonly opened: R }> {
+  const opening: { readonly item: T; readonly opened: Promise<R> }[] = []
+
+  async function first(): Promise<{ readonly item: T; readonly opened: R }> {
+    const { item, opened } = opening.shift() as (typeof opening)[number]
+    return { item, opened: await opened }
   }
-  for (const each of opening) yield await each
+
+  for await (const item of items) {
+    opening.push({ item, opened: handled(open(item)) })
+    if (opening.length > ahead(item)) yield await first()
+  }
+  while (opening.length > 0) yield await first()
 }
 
 /** Whoever awaits it later sees the error; until then it must not count as unhandled. */

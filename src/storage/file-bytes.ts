@@ -6,12 +6,13 @@ import { type ByteSource, cutShort } from './byte-source.ts'
 const pieceBytes = 2 ** 18
 
 /**
- * Opens the file at `path` for reading.
+ * Opens the file at `place`, a path or its bytes, for reading.
  *
  * @throws {ConnectorError} if it cannot be read
  */
-export async function openFile(path: string): Promise<ByteSource> {
-  const file = await open(path).catch((cause: unknown) => {
+export async function openFile(place: string | Buffer): Promise<ByteSource> {
+  const path = String(place)
+  const file = await open(place).catch((cause: unknown) => {
     throw fileError('read', path, cause)
   })
   return {
