@@ -115,11 +115,10 @@ describe('fromVoc', () => {
     const kit = await tree(
       'kit',
       Object.fromEntries<string>([
-        ...files.map(([path, content]) => [`VOC2007/${path}`, content]),
-        ...[...files.slice(1, 3), ...files.slice(5, 7)].map(([path, content]) => [
-          `VOC2012/${path}`,
-          content,
-        ]),
+        ...files.map(([path, content]) => [`VOC2007/${path}`, content] as const),
+        ...[...files.slice(1, 3), ...files.slice(5, 7)].map(
+          ([path, content]) => [`VOC2012/${path}`, content] as const,
+        ),
       ]),
     )
     const got = await read(kit, { name: 'voc' })
