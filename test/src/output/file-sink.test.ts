@@ -49,7 +49,7 @@ type State = FileSinkState<number>
 type Lines = Writer<State> & { readonly stage: () => Promise<State> }
 
 function context(id = 'run1', disk: Disk = nodeDisk): Context {
-  const run = new Run({ disk }, new Map(), { id, folder })
+  const run = new Run({ disk }, {}, { id, folder })
   return { signal: new AbortController().signal, run }
 }
 
