@@ -3,8 +3,10 @@ import type { OperatorFunction } from 'rxjs'
 import { columnsOf } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import type { WriteSummary } from '../src/flow/sink.ts'
-import { columnList, knownOptions, localPath, oneOf, trueOrFalse } from '../src/options.ts'
+import { columnList, knownOptions, oneOf, trueOrFalse } from '../src/options.ts'
 import { inPieces, lineSink } from '../src/output/line-sink.ts'
+import { outputLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link toCsv}. */
 export interface ToCsvOptions {
@@ -27,6 +29,12 @@ export interface ToCsvOptions {
    * @default false
    */
   readonly escapeFormulas?: boolean
+  /**
+   * How buckets are reached.
+   *
+   * @default as the environment says
+   */
+  readonly storage?: StorageOptions
 }
 
 const name = 'toCsv'
@@ -50,8 +58,9 @@ export function toCsv(
   path: string,
   options: ToCsvOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  localPath('path', path)
-  knownOptions(name, options, ['columns', 'separator', 'escapeFormulas'])
+  outputLocation('path', path)
+  knownOptions(name, options, ['columns', 'separator', 'escapeFormulas', 'storage'])
+  storageSettings(options.storage)
   const columns = options.columns && columnList('columns', options.columns)
   const separator = oneOf('separator', options.separator ?? ',', [',', ';', '\t'])
   const escapes = trueOrFalse('escapeFormulas', options.escapeFormulas ?? false)
@@ -67,7 +76,7 @@ export function toCsv(
       head: ({ fields }: Schema) => `${fields.map((f) => text(f.name)).join(separator)}\n`,
       lines: (batch) => inPieces(lines(batch, separator, text)),
     },
-    { path, columns },
+    { path, columns, storage: options.storage },
   )
 }
 

@@ -3,8 +3,10 @@ import type { OperatorFunction } from 'rxjs'
 import { columnsOf } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import type { WriteSummary } from '../src/flow/sink.ts'
-import { columnList, knownOptions, localPath } from '../src/options.ts'
+import { columnList, knownOptions } from '../src/options.ts'
 import { inPieces, lineSink } from '../src/output/line-sink.ts'
+import { outputLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link toJsonl}. */
 export interface ToJsonlOptions {
@@ -14,6 +16,12 @@ export interface ToJsonlOptions {
    * @default all but the heavy ones
    */
   readonly columns?: readonly string[]
+  /**
+   * How buckets are reached.
+   *
+   * @default as the environment says
+   */
+  readonly storage?: StorageOptions
 }
 
 const name = 'toJsonl'
@@ -38,11 +46,12 @@ export function toJsonl(
   path: string,
   options: ToJsonlOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  localPath('path', path)
-  knownOptions(name, options, ['columns'])
+  outputLocation('path', path)
+  knownOptions(name, options, ['columns', 'storage'])
+  storageSettings(options.storage)
   const columns = options.columns && columnList('columns', options.columns)
   const format = { name, extension: 'jsonl', lines: (batch: RecordBatch) => inPieces(lines(batch)) }
-  return lineSink(format, { path, columns })
+  return lineSink(format, { path, columns, storage: options.storage })
 }
 
 function* lines(batch: RecordBatch): Generator<string> {

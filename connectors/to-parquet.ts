@@ -3,14 +3,13 @@ import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
 import { requireField, schemaWithout } from '../src/batch/schema.ts'
 import { OptionError } from '../src/errors.ts'
-import { openFile } from '../src/storage/file-bytes.ts'
+import { openBytes } from '../src/storage/open-bytes.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { memoryOf, type MemoryRange } from '../src/flow/memory.ts'
 import {
   columnList,
   knownOptions,
-  localPath,
   numberBetween,
   oneOf,
   positiveInteger,
@@ -30,6 +29,8 @@ import { SharedThread } from '../src/parquet/shared-thread.ts'
 import { encodeStruct } from '../src/parquet/thrift-codec.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type WriteSummary } from '../src/flow/sink.ts'
+import { outputLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link toParquet}. */
 export interface ToParquetOptions {
@@ -89,11 +90,17 @@ export interface ToParquetOptions {
    * @default 16
    */
   readonly openFiles?: number
+  /**
+   * How buckets are reached.
+   *
+   * @default as the environment says
+   */
+  readonly storage?: StorageOptions
 }
 
 const name = 'toParquet'
 const maxRowGroupBytes = 512 * 2 ** 20
-const known = ['columns', 'rowGroupRows', 'rowGroupBytes', 'compression', 'dictionary']
+const known = ['columns', 'rowGroupRows', 'rowGroupBytes', 'compression', 'dictionary', 'storage']
 const knownOfFolders = ['partitionBy', 'fileRows', 'fileBytes', 'openFiles']
 
 /**
@@ -121,9 +128,10 @@ export function toParquet(
   path: string,
   options: ToParquetOptions = {},
 ): OperatorFunction<RecordBatch, WriteSummary> {
-  localPath('path', path)
+  outputLocation('path', path)
   knownOptions(name, options, [...known, ...knownOfFolders])
-  const { columns: chosen, rowGroupBytes } = options
+  const { columns: chosen, rowGroupBytes, storage } = options
+  storageSettings(storage)
   const folder = folderOf(options)
   const partitionBy = folder?.partitionBy ?? []
   const columns = chosen && columnList('columns', chosen).filter((c) => !partitionBy.includes(c))
@@ -142,13 +150,13 @@ export function toParquet(
     function layoutIn(context: Context): ParquetLayout {
       return { rowGroupBytes: Math.ceil(memoryOf(flow, context) / windowGroups), ...layout }
     }
-    const format = parquetFormat({ columns, layoutIn, input })
+    const format = parquetFormat({ columns, layoutIn, input, storage })
     const flow: Flow<WriteSummary> = flowOf(
       sink<FileSinkState<ParquetState>>({
-        ...fileSink(format, { path, parts: !input.bounded, layout: folder }),
+        ...fileSink(format, { path, parts: !input.bounded, layout: folder, storage }),
         schema: (schema) => writtenSchema(schema, columns, partitionBy),
         memoryBytes: windowGroups * (rowGroupBytes ?? 0) || windowRange(windowGroups),
-        settings: { path, columns, ...layout, ...folder },
+        settings: { path, columns, ...layout, ...folder, storage },
         ...(columns && { columns }),
       })(input),
     )
@@ -194,9 +202,10 @@ interface Setup {
   readonly columns: readonly string[] | undefined
   readonly layoutIn: (context: Context) => ParquetLayout
   readonly input: Flow<RecordBatch>
+  readonly storage: StorageOptions | undefined
 }
 
-function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetState> {
+function parquetFormat({ columns, layoutIn, input, storage }: Setup): FileFormat<ParquetState> {
   const shared = new SharedThread()
   async function emptySchema(): Promise<Schema> {
     return selectedSchema(await schemaWithoutRows(input), columns, name)
@@ -228,7 +237,7 @@ function parquetFormat({ columns, layoutIn, input }: Setup): FileFormat<ParquetS
       }
     },
     async reopen(path) {
-      const bytes = await openFile(path)
+      const bytes = await openBytes(path, storage)
       try {
         const { footer, dataEnd } = await ParquetFile.open(bytes, new AbortController().signal)
         const state = { footer: encodeStruct(footer.struct), waiting: undefined }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { resolve } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
-import { type Disk, nodeDisk } from '../disk.ts'
 import type { Context } from '../flow/context.ts'
 import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
 import { type Fill, type FolderLayout, stepsFor } from './folder-layout.ts'
 import { FolderParts } from './folder-parts.ts'
-import { OutputFile, type OutputState } from './output-file.ts'
+import type { Output, OutputState, OutputStore } from './output.ts'
+import { outputsAt, targetOf } from './outputs-at.ts'
+import type { StorageOptions } from '../storage/storage-options.ts'
 import { failPoint } from '../run/fail-point.ts'
 
 /** Writes rows into one file, in some format. The calls come one at a time. */
@@ -31,7 +31,7 @@ export interface FileFormat<S> {
   readonly extension: string
   /** Starts to write `file`, or goes on with it where `from` was saved. */
   readonly encode: (
-    file: OutputFile,
+    file: Output,
     from: S | undefined,
     context: Context,
   ) => Encoder<S> | Promise<Encoder<S>>
@@ -51,12 +51,14 @@ export interface Reopened<S> {
 
 /** Where rows are written. */
 export interface FileTarget {
-  /** A file, or a folder of files. */
+  /** A file, or a folder of files; or an object, or the prefix of files in a bucket. */
   readonly path: string
   /** Whether it is a folder that gets files at each checkpoint: of a flow that does not end by itself. */
   readonly parts: boolean
   /** How the rows are spread over the files of a folder; without it a folder has one at a time. */
   readonly layout?: FolderLayout | undefined
+  /** How buckets are reached. */
+  readonly storage?: StorageOptions | undefined
 }
 
 /** What a checkpoint keeps of a file that is being written. */
@@ -106,13 +108,13 @@ export function fileSink<S>(
   return {
     name: format.name,
     guarantee: 'exactly-once',
-    target: resolve(path),
+    target: targetOf(path),
     adds: true,
     open: (context, from) => FileWriter.open(format, target, context, from),
-    async publish({ whole }, { run }) {
-      const disk = run?.disk ?? nodeDisk
+    async publish({ whole }, context) {
+      const store = outputsAt(target, context)
       // Who reads the parts may take them away as they come.
-      for (const file of whole) await OutputFile.publish(file, disk, { taken: parts })
+      for (const file of whole) await store.publish(file, { taken: parts })
     },
   }
 }
@@ -120,12 +122,12 @@ export function fileSink<S>(
 interface Place {
   readonly context: Context
   readonly id: string
-  readonly disk: Disk
+  readonly store: OutputStore
 }
 
 /** A file that is being written. */
 interface Current<S> extends Pick<OpenState<S>, 'before' | 'folder'> {
-  readonly file: OutputFile
+  readonly file: Output
   readonly encoder: Encoder<S>
 }
 
@@ -148,11 +150,11 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     this.#target = target
     this.#place = place
     const { path, parts, layout } = target
-    const { context, id, disk } = place
+    const { context, id, store } = place
     // Where others' files may be, the names tell which run they are of.
     const run = parts || context.adding === true ? id : undefined
     if (parts || layout)
-      this.#parts = new FolderParts({ path, extension: format.extension, run, disk })
+      this.#parts = new FolderParts({ path, extension: format.extension, run, store })
   }
 
   static async open<S>(
@@ -161,13 +163,14 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     context: Context,
     from: FileSinkState<S> | undefined,
   ): Promise<FileWriter<S>> {
-    const { id = randomBytes(6).toString('hex'), disk = nodeDisk } = context.run ?? {}
-    const writer = new FileWriter(format, target, { id, disk, context })
+    const { id = randomBytes(6).toString('hex') } = context.run ?? {}
+    const store = outputsAt(target, context, id)
+    const writer = new FileWriter(format, target, { id, store, context })
     try {
       if (from) await writer.#restore(from)
-      if (writer.#parts) await writer.#parts.open(from?.part)
+      if (writer.#parts) await writer.#parts.open({ resumed: from !== undefined })
       else if (writer.#open.size === 0) {
-        const there = context.adding && (await disk.stat(target.path))
+        const there = context.adding && (await store.has(target.path))
         await (there ? writer.#add(target.path) : writer.#start(''))
       }
       return writer
@@ -220,7 +223,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
       await (keep ? file.close() : file.discard())
     }
     if (keep) return
-    for (const state of this.#whole) await OutputFile.remove(state, this.#place.disk)
+    for (const state of this.#whole) await this.#place.store.remove(state)
   }
 
   async #restore({ open, kept, fills, written, part }: FileSinkState<S>): Promise<void> {
@@ -229,14 +232,14 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     this.#fills = new Map(structuredClone(fills))
     if (this.#parts) this.#parts.count = part
     for (const { file: state, encoder, ...rest } of open) {
-      const file = await OutputFile.resume(state, this.#place.disk)
+      const file = await this.#place.store.resume(state)
       await this.#encode(file, encoder, rest)
     }
   }
 
   async #start(folder: string): Promise<Current<S>> {
     const path = (await this.#parts?.next(folder)) ?? this.#target.path
-    return this.#encode(await OutputFile.create(path, this.#place), undefined, {
+    return this.#encode(await this.#place.store.create(path), undefined, {
       before: 0,
       folder,
     })
@@ -244,7 +247,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
 
   /** Starts a file with what the one at `path` has. */
   async #add(path: string): Promise<Current<S>> {
-    const file = await OutputFile.create(path, this.#place)
+    const file = await this.#place.store.create(path)
     try {
       const { bytes, state, rows } = await this.#format.reopen(path)
       await file.copy(path, bytes)
@@ -256,7 +259,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
   }
 
   async #encode(
-    file: OutputFile,
+    file: Output,
     from: S | undefined,
     about: Pick<Current<S>, 'before' | 'folder'>,
   ): Promise<Current<S>> {
@@ -281,16 +284,13 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     await encoder.finish()
     failPoint('file: assembled')
     await encoder.close()
-    const state = await file.stage()
+    const state = await file.finish()
     await file.close()
     this.#open.delete(folder)
     this.#whole.push(state)
-    const { rows, bytes, files } = this.#written
-    this.#written = {
-      rows: rows + encoder.rows - before,
-      bytes: bytes + state.bytes,
-      files: files + 1,
-    }
+    this.#written.rows += encoder.rows - before
+    this.#written.bytes += state.bytes
+    this.#written.files++
   }
 
   #state(of: Partial<Pick<FileSinkState<S>, 'open' | 'whole' | 'kept'>>): FileSinkState<S> {

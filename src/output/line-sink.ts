@@ -2,7 +2,8 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { select } from '../batch/batch.ts'
 import { selectedSchema } from '../batch/selected-schema.ts'
-import { openFile } from '../storage/file-bytes.ts'
+import { openBytes } from '../storage/open-bytes.ts'
+import type { StorageOptions } from '../storage/storage-options.ts'
 import { ConnectorError, DataError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { sink, type Writer, type WriteSummary } from '../flow/sink.ts'
@@ -29,6 +30,8 @@ export interface LineTarget {
   readonly path: string
   /** Columns to write, in this order; all but the heavy ones by default. */
   readonly columns?: readonly string[] | undefined
+  /** How buckets are reached. */
+  readonly storage?: StorageOptions | undefined
 }
 
 /** What a checkpoint keeps of a file of lines. */
@@ -47,7 +50,7 @@ const chunkLength = 1_048_576
 /** Makes the sink of a format of lines: exactly once to files, at least once to standard output. */
 export function lineSink(
   format: LineFormat,
-  { path, columns }: LineTarget,
+  { path, columns, storage }: LineTarget,
 ): OperatorFunction<RecordBatch, WriteSummary> {
   return (source) => {
     const input = flowOf(source)
@@ -61,11 +64,15 @@ export function lineSink(
             adds: true,
             open: () => toStdout(name, text),
           }
-        : fileSink(fileFormat(format, text), { path, parts: !input.bounded })
+        : fileSink(fileFormat({ ...format, storage }, text), {
+            path,
+            parts: !input.bounded,
+            storage,
+          })
     return sink<FileSinkState<LineState>>({
       ...written,
       schema: (schema) => selectedSchema(schema, columns, name),
-      settings: { path, columns, ...format.settings },
+      settings: { path, columns, ...format.settings, storage },
       ...(columns && { columns }),
     })(input)
   }
@@ -119,7 +126,10 @@ class LineText {
   }
 }
 
-function fileFormat({ name, extension, head }: LineFormat, text: LineText): FileFormat<LineState> {
+function fileFormat(
+  { name, extension, head, storage }: LineFormat & Pick<LineTarget, 'storage'>,
+  text: LineText,
+): FileFormat<LineState> {
   return {
     name,
     extension,
@@ -143,7 +153,7 @@ function fileFormat({ name, extension, head }: LineFormat, text: LineText): File
       }
     },
     async reopen(path) {
-      const file = await openFile(path)
+      const file = await openBytes(path, storage)
       const { signal } = new AbortController()
       try {
         const bytes = await file.size(signal)

@@ -3,15 +3,13 @@ import { fileError } from '../storage/file-bytes.ts'
 import type { Disk, DiskFile } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
 import { failPoint } from '../run/fail-point.ts'
+import { filesIn } from './disk-folder.ts'
+import type { Output, OutputState, OutputStore } from './output.ts'
 
-/** A file that is not published yet. */
-export interface OutputState {
-  /** What it will be called. */
-  readonly path: string
+/** What a checkpoint keeps of a file. */
+interface FileState extends OutputState {
   /** Its temporary name, beside the other. */
   readonly temporary: string
-  /** Bytes that are durable. */
-  readonly bytes: number
 }
 
 /** Bytes copied at a time. */
@@ -21,14 +19,14 @@ const copyBytes = 2 ** 22
  * A file that is written under a hidden temporary name beside its final one, and renamed when it is whole.
  * Every error of the system is a {@link ConnectorError} with the final name.
  */
-export class OutputFile {
+export class OutputFile implements Output {
   readonly #path: string
   readonly #temporary: string
   readonly #disk: Disk
   readonly #file: DiskFile
   #bytes: number
 
-  private constructor(state: OutputState, disk: Disk, file: DiskFile) {
+  private constructor(state: FileState, disk: Disk, file: DiskFile) {
     this.#path = state.path
     this.#temporary = state.temporary
     this.#bytes = state.bytes
@@ -62,14 +60,15 @@ export class OutputFile {
    * @throws {ConnectorError} if it is gone, or shorter than that
    */
   static async resume(state: OutputState, disk: Disk): Promise<OutputFile> {
-    const { path, temporary, bytes } = state
+    const { path, temporary, bytes } = state as FileState
     return writing(path, async () => {
       const found = (await disk.stat(temporary))?.bytes ?? 0
       // Cutting a shorter file would fill it up with zeros.
-      if (found < bytes) throw unusable(path, changed(state, `one of ${String(found)} bytes`))
+      if (found < bytes)
+        throw unusable(path, changed(state as FileState, `one of ${String(found)} bytes`))
       const file = await disk.open(temporary, 'update')
       await file.truncate(bytes)
-      return new OutputFile(state, disk, file)
+      return new OutputFile(state as FileState, disk, file)
     })
   }
 
@@ -84,14 +83,17 @@ export class OutputFile {
     disk: Disk,
     { taken }: { readonly taken: boolean },
   ): Promise<void> {
-    const { path, temporary, bytes } = state
+    const { path, temporary, bytes } = state as FileState
     await writing(path, async () => {
       const folder = dirname(path)
       failPoint('file: before rename')
       if (await disk.stat(temporary)) await disk.rename(temporary, path)
       else if (taken && !(await disk.stat(folder))) return
       else if (!taken && (await disk.stat(path))?.bytes !== bytes)
-        throw unusable(path, changed(state, `neither that nor ${path} as it was written`))
+        throw unusable(
+          path,
+          changed(state as FileState, `neither that nor ${path} as it was written`),
+        )
       failPoint('file: after rename')
       await disk.syncFolder(folder)
     })
@@ -131,12 +133,17 @@ export class OutputFile {
   }
 
   /** Makes durable what was written, and that the file is there, still under the temporary name. */
-  async stage(): Promise<OutputState> {
+  async stage(): Promise<FileState> {
     await writing(this.#path, async () => {
       await this.#file.sync()
       await this.#disk.syncFolder(dirname(this.#temporary))
     })
     return { path: this.#path, temporary: this.#temporary, bytes: this.#bytes }
+  }
+
+  /** As {@link stage}: the end of a file needs nothing more. */
+  finish(): Promise<FileState> {
+    return this.stage()
   }
 
   /** Closes the file and leaves it under its temporary name. */
@@ -151,8 +158,35 @@ export class OutputFile {
   }
 
   /** Removes a file that is not published, as far as the system lets it. */
-  static async remove({ temporary }: Pick<OutputState, 'temporary'>, disk: Disk): Promise<void> {
+  static async remove({ temporary }: Pick<FileState, 'temporary'>, disk: Disk): Promise<void> {
     await disk.rm(temporary).catch(() => undefined)
+  }
+}
+
+/** The file system as a place for outputs; temporary names carry `id`. */
+export function diskOutputs(place: { readonly id: string; readonly disk: Disk }): OutputStore {
+  const { disk } = place
+  return {
+    create: (path) => OutputFile.create(path, place),
+    resume: (state) => OutputFile.resume(state, disk),
+    publish: (state, how) => OutputFile.publish(state, disk, how),
+    remove: (state) => OutputFile.remove(state as FileState, disk),
+    has: async (path) => (await writing(path, () => disk.stat(path))) !== undefined,
+    openFolder: (path, { stale }) =>
+      writing(path, async () => {
+        await disk.mkdir(path)
+        for await (const below of filesIn(disk, path))
+          if (stale(basename(below).replace(/^\./, ''))) await disk.rm(join(path, below))
+      }),
+    makeFolder: (path) => writing(path, () => disk.mkdir(path)),
+    fileIn: (folder) =>
+      writing(folder, async () => {
+        if (!(await disk.stat(folder))?.folder) return undefined
+        for await (const below of filesIn(disk, folder))
+          if (!basename(below).startsWith('.')) return below
+        return undefined
+      }),
+    within: join,
   }
 }
 
@@ -160,7 +194,7 @@ function unusable(path: string, message: string): ConnectorError {
   return new ConnectorError(message, { url: path, retryable: false })
 }
 
-function changed({ path, temporary, bytes }: OutputState, got: string): string {
+function changed({ path, temporary, bytes }: FileState, got: string): string {
   return `Expected ${temporary}, the ${String(bytes)} bytes of ${path} that the run has written, got ${got}: start over`
 }
 

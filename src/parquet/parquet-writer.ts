@@ -8,7 +8,7 @@ import {
 } from 'apache-arrow'
 import { batchOf, columnsOf, concat, rowBytes } from '../batch/batch.ts'
 import { SchemaError } from '../errors.ts'
-import type { OutputFile } from '../output/output-file.ts'
+import type { Output } from '../output/output.ts'
 import { differentSchemas } from '../batch/schema.ts'
 import { encodeFooter, movedGroup, sameColumns, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
@@ -57,7 +57,7 @@ interface Written {
 export class ParquetWriter {
   readonly #layout: ParquetLayout
   readonly #thread: ParquetThread
-  readonly #file: OutputFile
+  readonly #file: Output
   #schema: Schema | undefined
   #waiting: RecordBatch[] = []
   #waitingRows = 0
@@ -66,7 +66,7 @@ export class ParquetWriter {
   #written: Written | undefined
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(file: OutputFile, layout: ParquetLayout, thread: ParquetThread) {
+  constructor(file: Output, layout: ParquetLayout, thread: ParquetThread) {
     this.#file = file
     this.#layout = layout
     this.#thread = thread

@@ -22,6 +22,9 @@ export const failPoints = [
   'sink: after stage',
   'sink: before finish',
   'file: assembled',
+  'upload: before create',
+  'upload: after create',
+  'upload: after a part',
   'rejects: after append',
   'state: after write',
   'manifest: before write',
@@ -32,6 +35,8 @@ export const failPoints = [
   'publish: before the first',
   'file: before rename',
   'file: after rename',
+  'upload: before complete',
+  'upload: after complete',
   'folder: amid rename',
   'publish: after the last',
 ] as const

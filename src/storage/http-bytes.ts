@@ -3,6 +3,7 @@ import { withoutSecrets } from '../secrets.ts'
 import type { ByteSource } from './byte-source.ts'
 import {
   changed,
+  part,
   RemoteBytes,
   type RemoteBody,
   type RemoteFacts,
@@ -26,7 +27,7 @@ export function httpBytes(address: string, settings: StorageSettings): ByteSourc
     }).catch((cause: unknown) => {
       throw unreached(cause, url)
     })
-    if (response.body && (response.status === 200 || response.status === 206))
+    if (response.body && (response.status === 200 || response.status === 206 || isEmpty(response)))
       return response as Awaited<ReturnType<typeof ask>>
     await response.body?.cancel()
     throw refusal(response, url)
@@ -86,25 +87,17 @@ function versionOf({ headers }: Response): string | undefined {
   return etag?.startsWith('"') ? etag : (headers.get('last-modified') ?? undefined)
 }
 
+/** Of what is empty there is no first byte. */
+function isEmpty(response: Response): boolean {
+  return response.status === 416 && totalOf(response) === 0
+}
+
 function totalOf({ status, headers }: Response): number | undefined {
   const [, total] = /\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? []
   const encoded = headers.get('content-encoding') ?? 'identity'
   const length = encoded === 'identity' ? headers.get('content-length') : null
-  const text = status === 206 ? total : length
+  const text = status === 206 || status === 416 ? total : length
   return text === undefined || text === null ? undefined : Number(text)
-}
-
-async function* part(
-  body: AsyncIterable<Uint8Array>,
-  { from, to = Infinity }: RemoteRange,
-): AsyncGenerator<Uint8Array> {
-  let at = 0
-  for await (const piece of body) {
-    const wanted = piece.subarray(Math.max(0, from - at), Math.max(0, to - at))
-    if (wanted.length > 0) yield wanted
-    at += piece.length
-    if (at >= to) return
-  }
 }
 
 /** The error for a request without an answer. What `fetch` throws says so in its cause only. */

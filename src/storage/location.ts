@@ -41,3 +41,17 @@ export function storedLocation(name: string, value: unknown): string {
   parseLocation(name, value)
   return value as string
 }
+
+/**
+ * Returns `value` if it is where files can be written: a path, or `s3://bucket/key`.
+ *
+ * @throws {OptionError} if it is something else
+ */
+export function outputLocation(name: string, value: unknown): string {
+  const location = parseLocation(name, value)
+  if (location.kind === 'file' || (location.kind === 's3' && location.key !== ''))
+    return value as string
+  throw new OptionError(
+    `Expected option \`${name}\` to be a path or s3://bucket/key, got \`${withoutSecrets(String(value))}\``,
+  )
+}

@@ -104,7 +104,9 @@ export class RemoteBytes implements ByteSource {
           at += piece.length
           if (at > bytes) throw changed(this.url)
           yield piece
-          piece = (await rest.next().catch(passed))?.value as Uint8Array | undefined
+          // Behind the last byte it is that what has come does not fit its checksum.
+          const next = at < bytes ? rest.next().catch(passed) : rest.next()
+          piece = (await next)?.value as Uint8Array | undefined
         }
       } finally {
         await rest.return(undefined)
@@ -156,6 +158,20 @@ export class RemoteBytes implements ByteSource {
   #timed<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { requestTimeoutMs: timeoutMs } = this.#settings
     return limited(work, { signal, timeoutMs, what: 'read', url: this.url })
+  }
+}
+
+/** What is asked for, of an answer with everything from a server that does not know ranges. */
+export async function* part(
+  body: AsyncIterable<Uint8Array>,
+  { from, to = Infinity }: RemoteRange,
+): AsyncGenerator<Uint8Array> {
+  let at = 0
+  for await (const piece of body) {
+    const wanted = piece.subarray(Math.max(0, from - at), Math.max(0, to - at))
+    if (wanted.length > 0) yield wanted
+    at += piece.length
+    if (at >= to) return
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ByteSource } from './byte-source.ts'
-import { changed, RemoteBytes, type RemoteBody, type RemoteFacts } from './remote-bytes.ts'
+import { changed, part, RemoteBytes, type RemoteBody, type RemoteFacts } from './remote-bytes.ts'
 import { s3Access, s3Error } from './s3-client.ts'
 import type { StorageSettings } from './storage-options.ts'
 
@@ -39,7 +39,8 @@ export function s3Bytes(
           throw s3Error(cause, tried)
         }
       },
-      async get({ from, to, etag }, signal): Promise<RemoteBody> {
+      async get(range, signal): Promise<RemoteBody> {
+        const { from, to, etag } = range
         const { s3, client } = await s3Access(settings)
         const last = to === undefined ? '' : String(to - 1)
         const command = new s3.GetObjectCommand({
@@ -52,8 +53,10 @@ export function s3Bytes(
           const { Body, ContentRange, ContentLength } = await client.send(command, {
             abortSignal: signal,
           })
-          const [, total = String(ContentLength)] = /\/(\d+)$/.exec(ContentRange ?? '') ?? []
-          return { pieces: bodyOf(Body as Readable, url), total: Number(total) }
+          const [, total = ContentLength] = /\/(\d+)$/.exec(ContentRange ?? '') ?? []
+          const body = bodyOf(Body as Readable, url)
+          const pieces = ContentRange === undefined ? part(body, range) : body
+          return { pieces, ...(total !== undefined && { total: Number(total) }) }
         } catch (cause) {
           const { $metadata } = cause as { $metadata?: { httpStatusCode?: number } }
           throw $metadata?.httpStatusCode === 412 ? changed(url) : s3Error(cause, tried)

@@ -61,6 +61,7 @@ const advice: Readonly<Record<string, string>> = {
   RequestTimeTooSkewed: 'set the clock of this machine',
   NoSuchBucket: 'there is no such bucket (at this endpoint)',
   NoSuchKey: 'it is not there (any more)',
+  NoSuchUpload: 'it was aborted from outside, by a rule of the bucket perhaps: start over',
   NotFound: 'it is not there (any more)',
   PermanentRedirect: 'the bucket lies in another region: set `region`',
   AuthorizationHeaderMalformed: 'the bucket lies in another region: set `region`',

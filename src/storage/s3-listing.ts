@@ -1,9 +1,7 @@
 import type { _Object as Listed } from '@aws-sdk/client-s3'
-import { limited } from './limited.ts'
+import { askS3 } from './ask-s3.ts'
 import type { RemoteFacts } from './remote-bytes.ts'
-import { retrying } from './retry.ts'
 import { s3Url } from './s3-bytes.ts'
-import { s3Access, s3Error } from './s3-client.ts'
 import type { StorageSettings } from './storage-options.ts'
 
 /** An object as a listing tells it. */
@@ -36,30 +34,15 @@ export async function* listObjects(
   settings: StorageSettings,
   signal: AbortSignal,
 ): AsyncGenerator<ListedObject> {
-  const { s3, client } = await s3Access(settings)
   const url = s3Url({ bucket, key: prefix })
-  const tried = { what: 'list', url }
-  const { deadlineMs, requestTimeoutMs: timeoutMs } = settings
   let token: string | undefined
   do {
-    const command = new s3.ListObjectsV2Command({
-      Bucket: bucket,
-      Prefix: prefix,
-      ...(token === undefined
-        ? after !== undefined && { StartAfter: after }
-        : { ContinuationToken: token }),
-      ...(pageSize !== undefined && { MaxKeys: pageSize }),
-    })
-    const page = await retrying(
-      () =>
-        limited(
-          (inner) =>
-            client.send(command, { abortSignal: inner }).catch((cause: unknown) => {
-              throw s3Error(cause, tried)
-            }),
-          { signal, timeoutMs, ...tried },
-        ),
-      { url, deadlineMs, signal },
+    const from = token === undefined ? { StartAfter: after } : { ContinuationToken: token }
+    const page = await askS3({ settings, signal, what: 'list', url }, ({ s3, client, how }) =>
+      client.send(
+        new s3.ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: pageSize, ...from }),
+        how,
+      ),
     )
     for (const object of page.Contents ?? []) yield listed(object)
     token = page.IsTruncated ? page.NextContinuationToken : undefined

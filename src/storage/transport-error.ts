@@ -1,4 +1,4 @@
-import { ConnectorError } from '../errors.ts'
+import { ConnectorError, FlowError } from '../errors.ts'
 
 /** What was tried, for an error. */
 export interface Tried {
@@ -50,6 +50,7 @@ const passing: ReadonlySet<unknown> = new Set([
 
 /** The error for a connection that failed; what is no such failure is given back as it is. */
 export function connectionError(cause: unknown, { what, url }: Tried): unknown {
+  if (cause instanceof FlowError) return cause
   const found = codesOf(cause)
   if (found.length === 0) return cause
   const [code] = found
