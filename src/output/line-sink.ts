@@ -7,7 +7,8 @@ import type { StorageOptions } from '../storage/storage-options.ts'
 import { ConnectorError, DataError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { sink, type Writer, type WriteSummary } from '../flow/sink.ts'
-import { type FileFormat, fileSink, type FileSinkState } from './file-sink.ts'
+import type { FileFormat } from './file-format.ts'
+import { fileSink, type FileSinkState } from './file-sink.ts'
 import { schemaWithoutRows } from './schema-without-rows.ts'
 
 /** A format of text, a line or more for each row. */

@@ -5,9 +5,9 @@ import { askS3 } from '../storage/ask-s3.ts'
 import { parseLocation } from '../storage/location.ts'
 import { type S3Place, s3Url } from '../storage/s3-bytes.ts'
 import { listObjects } from '../storage/s3-listing.ts'
-import { abortUploads } from '../storage/s3-uploads.ts'
+import { abortUpload, abortUploads, openUploads } from '../storage/s3-uploads.ts'
 import type { StorageSettings } from '../storage/storage-options.ts'
-import type { OutputStore } from './output.ts'
+import type { FolderEntry, OutputStore } from './output.ts'
 import { S3Upload, tagKey, type UploadState } from './s3-upload.ts'
 
 /** How objects are written. */
@@ -47,17 +47,8 @@ export function s3Outputs(writing: Writing): OutputStore {
     publish: (state, { taken }) => publish(state as UploadState, { settings, taken }),
     remove: (state) => S3Upload.remove(state as UploadState, settings),
     has: async (path) => (await found(placeOf(path), settings)) !== undefined,
-    async openFolder(path, { begin, stale }) {
-      const { bucket, key } = placeOf(path)
-      const folder = folderOf(key)
-      const prefix = folder + begin
-      await abortUploads({ bucket, prefix }, clearing, (upload) =>
-        stale(upload.key.slice(folder.length)),
-      )
-      for await (const object of listObjects({ bucket, prefix }, settings, clearing.signal))
-        if (stale(object.key.slice(folder.length)))
-          await remove({ bucket, key: object.key }, settings)
-    },
+    makeFolder: () => Promise.resolve(),
+    entries: (folder) => entriesIn(placeOf(folder), clearing),
     within(folder, name) {
       const { bucket, key } = placeOf(folder)
       return s3Url({ bucket, key: folderOf(key) + name })
@@ -73,6 +64,26 @@ function placeOf(path: string): S3Place {
 
 function folderOf(key: string): string {
   return key.endsWith('/') ? key : `${key}/`
+}
+
+async function* entriesIn(
+  { bucket, key }: S3Place,
+  how: { readonly settings: StorageSettings; readonly signal: AbortSignal },
+): AsyncGenerator<FolderEntry> {
+  const { settings, signal } = how
+  const prefix = folderOf(key)
+  for await (const upload of openUploads({ bucket, prefix }, how))
+    yield {
+      path: upload.key.slice(prefix.length),
+      published: false,
+      remove: () => abortUpload({ bucket, key: upload.key }, upload.id, how),
+    }
+  for await (const object of listObjects({ bucket, prefix }, settings, signal))
+    yield {
+      path: object.key.slice(prefix.length),
+      published: true,
+      remove: () => remove({ bucket, key: object.key }, settings),
+    }
 }
 
 async function publish(

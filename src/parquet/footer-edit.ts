@@ -1,9 +1,10 @@
 import {
   childrenOf,
   type Chunk,
-  columnsOfLeaves,
   type Footer,
+  leavesOf,
   magic,
+  type Projection,
   type RowGroup,
 } from './footer.ts'
 import { chunk, column, element, file, group, pair } from './fields.ts'
@@ -27,11 +28,13 @@ export function encodeFooter(struct: Struct): Uint8Array {
  */
 export function footerOf(
   footer: Footer,
-  columns: ReadonlySet<string>,
+  columns: Projection,
   metadata: ReadonlyMap<string, string>,
   rowGroup?: RowGroup,
 ): Struct {
-  const keptLeaves = columnsOfLeaves(structs(footer.struct, file.schema)).map((c) => columns.has(c))
+  const keptLeaves = leavesOf(structs(footer.struct, file.schema)).map(({ column, field }) =>
+    columns.has(column, field),
+  )
   const fields = new Map(footer.struct.fields)
   fields.set(file.schema, list(prunedSchema(structs(footer.struct, file.schema), columns)))
   fields.set(file.numRows, i64(rowGroup?.numRows ?? 0))
@@ -44,8 +47,8 @@ export function footerOf(
 }
 
 /** The chunks of `columns` in a row group, in the order of the file. */
-export function chunksOf(rowGroup: RowGroup, columns: ReadonlySet<string>): readonly Chunk[] {
-  return rowGroup.chunks.filter((each) => columns.has(each.column))
+export function chunksOf(rowGroup: RowGroup, columns: Projection): readonly Chunk[] {
+  return rowGroup.chunks.filter(({ column, field }) => columns.has(column, field))
 }
 
 /** The first row group of a footer, as it reads when its bytes lie `shift` further on in a file, as its group `ordinal`. */
@@ -83,23 +86,42 @@ export function sameColumns(a: Struct, b: Struct): boolean {
   return left !== undefined && right !== undefined && left.equals(right)
 }
 
-function prunedSchema(elements: readonly Struct[], columns: ReadonlySet<string>): Struct[] {
-  const kept: Struct[] = []
-  let count = 0
+/** Without the columns, and the fields of columns, that are not read. */
+function prunedSchema(elements: readonly Struct[], columns: Projection): Struct[] {
   let at = 1
-  while (at < elements.length) {
+
+  /** The next element with what is below it. */
+  function subtree(): Struct[] {
     const start = at
     for (let open = 1; open > 0; open--) open += childrenOf(elements[at++] as Struct)
-    if (!columns.has(text(elements[start] as Struct, element.name))) continue
-    kept.push(...elements.slice(start, at))
-    count++
+    return elements.slice(start, at)
   }
-  const root = new Map(elements[0]?.fields)
-  root.set(element.children, { type: 'i32', value: count })
-  return [{ type: 'struct', fields: root }, ...kept]
+
+  /** An element, and those of its children that are kept. */
+  function kept(each: Struct, keep: (name: string, child: Struct) => Struct[]): Struct[] {
+    const left = Array.from({ length: childrenOf(each) }, () => {
+      const child = elements[at] as Struct
+      return keep(text(child, element.name), child)
+    }).filter((child) => child.length > 0)
+    const fields = new Map(each.fields)
+    fields.set(element.children, { type: 'i32', value: left.length })
+    return [{ type: 'struct', fields }, ...left.flat()]
+  }
+
+  return kept(elements[0] as Struct, (column, top) => {
+    if (childrenOf(top) === 0 || !columns.has(column)) {
+      const whole = subtree()
+      return columns.has(column) ? whole : []
+    }
+    at++
+    return kept(top, (field) => {
+      const whole = subtree()
+      return columns.has(column, field) ? whole : []
+    })
+  })
 }
 
-function movedTogether(rowGroup: RowGroup, columns: ReadonlySet<string>): Struct {
+function movedTogether(rowGroup: RowGroup, columns: Projection): Struct {
   const chunks = chunksOf(rowGroup, columns)
   const stored = structs(rowGroup.struct, group.columns)
   let at = magic.length

@@ -11,10 +11,22 @@ export interface Range {
   readonly end: number
 }
 
-/** A column's bytes in one row group. */
-export interface Chunk extends Range {
+/** A leaf of the schema. */
+export interface Leaf {
   /** Name of the column at the top level of the schema. */
   readonly column: string
+  /** Name of the field of that column which it is, or belongs to; none for a column without fields. */
+  readonly field: string | undefined
+}
+
+/** Which columns are read, and which of their fields: a set of names stands for whole columns. */
+export interface Projection {
+  /** Whether anything of `column` is read; with `field` whether that field is. */
+  has(column: string, field?: string): boolean
+}
+
+/** A column's bytes in one row group. */
+export interface Chunk extends Range, Leaf {
   /** Its place in the row group. */
   readonly index: number
   /** Bytes once decompressed, and not less than its values take in memory. */
@@ -62,19 +74,19 @@ export const magic = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
 export function decodeFooter(bytes: Uint8Array): Footer {
   const struct = decodeStruct(bytes)
   if (struct.fields.has(file.encryption)) throw new RangeError('Expected a file without encryption')
-  const leaves = columnsOfLeaves(structs(struct, file.schema))
+  const leaves = leavesOf(structs(struct, file.schema))
   const rowGroups = structs(struct, file.rowGroups).map((each) => rowGroup(each, leaves))
   const pairs = struct.fields.has(file.metadata) ? structs(struct, file.metadata) : []
   return {
     numRows: whole(struct, file.numRows),
-    columns: [...new Set(leaves)],
+    columns: [...new Set(leaves.map(({ column }) => column))],
     rowGroups,
     metadata: new Map(pairs.map((each) => [text(each, pair.key), text(each, pair.value, '')])),
     struct,
   }
 }
 
-function rowGroup(struct: Struct, leaves: readonly string[]): RowGroup {
+function rowGroup(struct: Struct, leaves: readonly Leaf[]): RowGroup {
   const columns = structs(struct, group.columns)
   if (columns.length !== leaves.length)
     throw new RangeError(
@@ -92,7 +104,7 @@ function rowGroup(struct: Struct, leaves: readonly string[]): RowGroup {
     // A few bytes may stand for any number of nulls, or of copies of one value.
     const width = leastBytes[whole(data, column.type)] ?? 0
     return {
-      column: leaves[index] ?? '',
+      ...(leaves[index] as Leaf),
       index,
       start,
       end: start + whole(data, column.bytes),
@@ -102,21 +114,23 @@ function rowGroup(struct: Struct, leaves: readonly string[]): RowGroup {
   return { numRows: whole(struct, group.numRows), chunks, struct }
 }
 
-/** For each leaf of the schema, depth first, its column at the top level. */
-export function columnsOfLeaves(elements: readonly Struct[]): string[] {
+/** The leaves of the schema, depth first. */
+export function leavesOf(elements: readonly Struct[]): Leaf[] {
   const [root] = elements
-  const leaves: string[] = []
+  const leaves: Leaf[] = []
   let at = 1
   for (let columns = root ? childrenOf(root) : 0; columns > 0; columns--) {
     const top = elements[at]
-    const name = top ? text(top, element.name) : ''
+    const column = top ? text(top, element.name) : ''
+    let field: string | undefined
     // Elements that are still to come on each level.
     const open = [1]
     for (let last = 1; last > 0; last = open.at(-1) ?? 0) {
       const each = elements[at++]
       if (!each) throw new RangeError('Expected a schema that is a whole tree')
       const children = childrenOf(each)
-      if (children === 0) leaves.push(name)
+      if (open.length === 2) field = text(each, element.name)
+      if (children === 0) leaves.push({ column, field })
       open[open.length - 1] = last - 1
       open.push(children)
       while (open.at(-1) === 0) open.pop()

@@ -3,7 +3,14 @@ import type { ByteSource } from '../storage/byte-source.ts'
 import { DataError } from '../errors.ts'
 import { editArrowSchema } from './arrow-schema.ts'
 import { chunksOf, encodeFooter, footerOf } from './footer-edit.ts'
-import { type Chunk, decodeFooter, type Footer, magic, type RowGroup } from './footer.ts'
+import {
+  type Chunk,
+  decodeFooter,
+  type Footer,
+  magic,
+  type Projection,
+  type RowGroup,
+} from './footer.ts'
 import { parquetLimits } from './limits.ts'
 import type { ParquetThread } from './parquet-thread.ts'
 
@@ -17,16 +24,20 @@ const endBytes = 8
 
 const arrowSchemaKey = 'ARROW:schema'
 
-/** How the rows of a row group are read. */
-export interface RowsOptions {
-  /** Columns to read. */
-  readonly columns: ReadonlySet<string>
+/** How the rows of a row group are decoded. */
+export interface DecodeOptions {
   /** Most rows of a batch. */
   readonly batchRows: number
   /** Number of the first batch to read, from 0. */
   readonly first: number
   /** Where they are decoded. */
   readonly thread: ParquetThread
+}
+
+/** How the rows of a row group are read. */
+export interface RowsOptions extends DecodeOptions {
+  /** Columns to read. */
+  readonly columns: Projection
   /** Aborts the reading. */
   readonly signal: AbortSignal
 }
@@ -83,7 +94,7 @@ export class ParquetFile {
   }
 
   /** The Arrow schema of `columns`, as their rows will have it. Reads nothing more. */
-  async schema(columns: ReadonlySet<string>, thread: ParquetThread): Promise<Schema> {
+  async schema(columns: Projection, thread: ParquetThread): Promise<Schema> {
     const file = this.#smallFile(columns)
     return thread.schema(file).catch((cause: unknown) => {
       throw notParquet(this.#bytes.url, String(cause), cause)
@@ -91,7 +102,7 @@ export class ParquetFile {
   }
 
   /** Bytes of `columns` in a row group, decompressed. */
-  rawBytes(rowGroup: RowGroup, columns: ReadonlySet<string>): number {
+  rawBytes(rowGroup: RowGroup, columns: Projection): number {
     return chunksOf(rowGroup, columns).reduce((sum, chunk) => sum + chunk.rawBytes, 0)
   }
 
@@ -102,10 +113,18 @@ export class ParquetFile {
    */
   async *rows(
     rowGroup: RowGroup,
-    { columns, batchRows, first, thread, signal }: RowsOptions,
+    { columns, signal, ...options }: RowsOptions,
+  ): AsyncGenerator<RecordBatch> {
+    yield* this.decode(await this.read(rowGroup, columns, signal), rowGroup, options)
+  }
+
+  /** The rows of `file`, which was made by {@link read} of `rowGroup`. */
+  async *decode(
+    file: Uint8Array,
+    rowGroup: RowGroup,
+    { batchRows, first, thread }: DecodeOptions,
   ): AsyncGenerator<RecordBatch> {
     const { url } = this.#bytes
-    const file = await this.read(rowGroup, columns, signal)
     let numRows = first * batchRows
     try {
       for await (const batch of thread.read(file, batchRows, first)) {
@@ -123,11 +142,7 @@ export class ParquetFile {
   }
 
   /** A file of `columns` of one row group. Reads their chunks and nothing else. */
-  async read(
-    rowGroup: RowGroup,
-    columns: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<Uint8Array> {
+  async read(rowGroup: RowGroup, columns: Projection, signal: AbortSignal): Promise<Uint8Array> {
     const chunks = chunksOf(rowGroup, columns)
     const file = this.#smallFile(columns, rowGroup)
     let at = magic.length
@@ -144,7 +159,7 @@ export class ParquetFile {
   }
 
   /** Magic, room for the chunks, and a footer that fits them. */
-  #smallFile(columns: ReadonlySet<string>, rowGroup?: RowGroup): Uint8Array {
+  #smallFile(columns: Projection, rowGroup?: RowGroup): Uint8Array {
     return parsed(this.#bytes.url, () => {
       const metadata = new Map(this.footer.metadata)
       const schema = metadata.get(arrowSchemaKey)

@@ -11,7 +11,7 @@ const panics: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError'])
 /**
  * Reads and writes small Parquet files in a worker thread.
  *
- * - Memory: the file being read and its rows, in WebAssembly, which gives nothing back before {@link close}
+ * - Memory: the file being read and its rows, in WebAssembly, which gives nothing back before {@link recycle}
  *   and takes at most the bytes given: a file that inflates to more is refused.
  * - A damaged file may make the library panic. Its memory is then in doubt: the thread is given up, and the
  *   next call starts another.
@@ -19,6 +19,7 @@ const panics: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError'])
 export class ParquetThread {
   readonly #memoryBytes: number
   #thread: WorkerThread<ParquetMethods> | undefined
+  #closed = false
 
   constructor(memoryBytes: number = parquetLimits.memoryBytes) {
     this.#memoryBytes = memoryBytes
@@ -63,19 +64,26 @@ export class ParquetThread {
     )
   }
 
-  /** Ends the thread. */
+  /** Ends the thread; nothing can be done here any more. */
   async close(): Promise<void> {
+    this.#closed = true
+    await this.recycle()
+  }
+
+  /** Ends the thread, which gives its memory back; the next call starts another. */
+  async recycle(): Promise<void> {
     const thread = this.#thread
     this.#thread = undefined
     await thread?.close()
   }
 
   async #guarded<R>(work: (thread: WorkerThread<ParquetMethods>) => Promise<R>): Promise<R> {
+    if (this.#closed) throw new Error('Expected an open Parquet thread, got a closed one')
     this.#thread ??= this.#start()
     try {
       return await work(this.#thread)
     } catch (error) {
-      if (error instanceof Error && panics.has(error.name)) await this.close()
+      if (error instanceof Error && panics.has(error.name)) await this.recycle()
       throw error
     }
   }

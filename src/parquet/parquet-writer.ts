@@ -12,8 +12,7 @@ import type { Output } from '../output/output.ts'
 import { differentSchemas } from '../batch/schema.ts'
 import { encodeFooter, movedGroup, sameColumns, withRowGroups } from './footer-edit.ts'
 import { decodeFooter, magic } from './footer.ts'
-import { decodingBytes } from './limits.ts'
-import { ParquetThread } from './parquet-thread.ts'
+import type { ParquetThread } from './parquet-thread.ts'
 import type { ParquetCompression } from './parquet-worker.ts'
 import { decodeStruct, encodeStruct } from './thrift-codec.ts'
 import type { Struct } from './thrift.ts'
@@ -67,10 +66,10 @@ export class ParquetWriter {
   #written: Written | undefined
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(file: Output, layout: ParquetLayout) {
+  constructor(file: Output, layout: ParquetLayout, thread: ParquetThread) {
     this.#file = file
     this.#layout = layout
-    this.#thread = new ParquetThread(decodingBytes(layout.rowGroupBytes))
+    this.#thread = thread
   }
 
   /** Adds rows. All batches need the columns and types of the first. */
@@ -142,10 +141,9 @@ export class ParquetWriter {
     await this.#file.append(encodeFooter(joined(written)))
   }
 
-  /** Ends the thread, when what it does is done. */
+  /** Waits until nothing is being written. */
   async close(): Promise<void> {
     await this.#writing.catch(() => undefined)
-    await this.#thread.close()
   }
 
   #conforming(batch: RecordBatch): RecordBatch {

@@ -90,7 +90,7 @@ export interface Placed {
 }
 
 /** A larger file is at fault: a column of an Arrow batch holds at most 2 GiB. */
-const limitBytes = 2 ** 30
+export const limitBytes = 2 ** 30
 
 const known: ReadonlySet<string> = new Set(pictureExtensions)
 
@@ -227,7 +227,7 @@ function errorOf(id: string, cause: unknown): ConnectorError {
 }
 
 /** Whether other files may be read all the same; a service that cannot be reached ends the run. */
-function concernsOne(error: ConnectorError): boolean {
+export function concernsOne(error: ConnectorError): boolean {
   const { status, cause } = error
   return status === undefined
     ? isLocal(error) && cause instanceof Error && 'code' in cause
@@ -287,7 +287,8 @@ async function contentOf(
   }
 }
 
-function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
+/** The fault of a file that is larger than {@link limitBytes}. */
+export function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
   const message = `Expected at most ${String(limitBytes)} bytes, got ${String(bytes)}`
   return { code: 'TOO_LARGE', message }
 }

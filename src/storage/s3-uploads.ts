@@ -53,7 +53,8 @@ export async function abortUpload(
   }
 }
 
-async function* openUploads(
+/** The open uploads of keys with a prefix. */
+export async function* openUploads(
   { bucket, prefix }: Uploading,
   how: Pick<Asking, 'settings' | 'signal'>,
 ): AsyncGenerator<OpenUpload> {

@@ -57,12 +57,12 @@ class Watched {
   readonly bytes: number[] = []
   readonly #ended: Promise<void>
   #bell = (): void => undefined
-  #error: unknown
+  #error: Error | undefined
 
   constructor(location: string, options: FromFilesOptions = {}) {
     const flow = fromFiles(location, { watch: quick, ...options })
     this.#ended = this.#read(flow).catch((error: unknown) => {
-      this.#error = error
+      this.#error = error as Error
       this.#bell()
     })
   }
@@ -174,7 +174,7 @@ describe('fromFiles with watch', () => {
     { watch: { poll: 3 } as object },
     { watch: 'yes' as unknown as boolean },
   ])('refuses %j', (options) => {
-    expect(() => fromFiles('x', options)).toThrowError(/^Expected/)
+    expect(() => fromFiles('x', options)).toThrow(/^Expected/)
   })
 
   it('watches a bucket', async () => {

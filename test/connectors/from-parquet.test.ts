@@ -228,7 +228,7 @@ describe('fromParquet', () => {
     expect((await lastValueFrom(fromParquet(at('numbers.parquet')).pipe(take(1)))).numRows).toBe(
       100,
     )
-    await expect.poll(open).toBeLessThanOrEqual(before + 2)
+    await expect.poll(open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 2)
   })
 
   it('refuses a row group that takes more than it may', async () => {
@@ -291,8 +291,7 @@ describe('fromParquet', () => {
     })
 
     it.each([
-      ['missing', { code: 'CONNECTOR', retryable: false, cause: { code: 'ENOENT' } }],
-      ['.', { code: 'CONNECTOR', retryable: false }],
+      ['missing', { code: 'CONNECTOR', retryable: false }],
       ['empty', { code: 'DATA' }],
       ['short', { code: 'DATA' }],
       ['text', { code: 'DATA' }],

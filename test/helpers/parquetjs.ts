@@ -30,8 +30,10 @@ export async function writeWithParquetJs(
   fields: Readonly<Record<string, object>>,
   rows: readonly object[],
   rowGroupRows = 1000,
+  useDataPageV2 = false,
 ): Promise<void> {
-  const writer = await parquetjs.ParquetWriter.openFile(new parquetjs.ParquetSchema(fields), path)
+  const schema = new parquetjs.ParquetSchema(fields)
+  const writer = await parquetjs.ParquetWriter.openFile(schema, path, { useDataPageV2 })
   writer.setRowGroupSize(rowGroupRows)
   for (const row of rows) await writer.appendRow(row)
   await writer.close()

@@ -113,8 +113,8 @@ describe('s3Outputs', () => {
     expect(last().state).toBe('aborted')
   })
 
-  it('removes the parts of a folder that are written again, published or not', async () => {
-    const names = ['part-x-000001.jsonl', 'part-x-000002.jsonl', 'part-y-000003.jsonl']
+  it('tells what is in a folder, published or not, and removes it', async () => {
+    const names = ['part-x-000001.jsonl', 'label=a/part-x-000002.jsonl']
     for (const name of names) {
       const part = await store.create(store.within('s3://data/parts', name))
       await part.append(bytes(3))
@@ -123,11 +123,17 @@ describe('s3Outputs', () => {
     const open = await store.create(store.within('s3://data/parts/', 'part-x-000003.jsonl'))
     await open.append(bytes(3))
     await open.finish()
-    await store.openFolder('s3://data/parts', {
-      begin: 'part-x-',
-      stale: (name) => name > 'part-x-000001.jsonl',
+    const found: Record<string, boolean> = {}
+    for await (const entry of store.entries('s3://data/parts')) {
+      found[entry.path] = entry.published
+      await entry.remove()
+    }
+    expect(found).toEqual({
+      'label=a/part-x-000002.jsonl': true,
+      'part-x-000001.jsonl': true,
+      'part-x-000003.jsonl': false,
     })
-    expect(await s3.keys('parts/')).toEqual([`parts/${names[0] ?? ''}`, `parts/${names[2] ?? ''}`])
+    expect(await s3.keys('parts/')).toEqual([])
     expect(s3.openUploads()).toEqual([])
   })
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { batchOf, textColumn } from '../../../src/batch/batch.ts'
 import { nodeDisk } from '../../../src/disk.ts'
 import { OutputFile } from '../../../src/output/output-file.ts'
+import { ParquetThread } from '../../../src/parquet/parquet-thread.ts'
 import { ParquetWriter } from '../../../src/parquet/parquet-writer.ts'
 
 let folder = ''
@@ -22,7 +23,8 @@ describe('ParquetWriter', () => {
     const place = { id: 'a', disk: nodeDisk }
     const file = await OutputFile.create(join(folder, 'rows.parquet'), place)
     const layout = { rowGroupRows: 1, rowGroupBytes: 1e6, dictionary: true }
-    const writer = new ParquetWriter(file, { ...layout, compression: 'none' })
+    const thread = new ParquetThread()
+    const writer = new ParquetWriter(file, { ...layout, compression: 'none' }, thread)
     const row = batchOf(['a', 'b', 'c', 'd'].map((name) => textColumn(name, ['x'])))
     const groups = 300
     function used(): number {
@@ -34,6 +36,7 @@ describe('ParquetWriter', () => {
     for (let i = 0; i < groups; i++) await writer.write(row)
     expect(used() - before).toBeLessThan(2_000 * groups)
     await writer.close()
+    await thread.close()
     await file.discard()
   })
 })
