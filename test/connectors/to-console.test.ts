@@ -48,23 +48,13 @@ const rows = batchOf([
 describe('toConsole', () => {
   it('aligns the first rows, shortens lists, and counts all', async () => {
     const { summary, lines } = await show([rows.slice(0, 1), rows.slice(1)])
-    expect(lines).toEqual(
-      [
-        'id             n      score  embedding                    bytes',
-        'a              1        0.1  [0, 0.5, 1, 1.5, … 2 more]   2 bytes',
-        'a longer id       -0.333333  [3, 3.5, 4, 4.5, … 2 more]',
-        '             300 1000000000  [6, 6.5, 7, 7.5, … 2 more]   9 bytes',
-        '3 rows',
-      ].map((line) =>
-        line
-          .replace('300 1000000000', '300  1000000000')
-          .replace('n      score', 'n       score')
-          .replace('1        0.1', '1         0.1')
-          .replace('       -0.333333', '        -0.333333')
-          .replaceAll('more]   ', 'more]  ')
-          .replace('embedding                    bytes', 'embedding                   bytes'),
-      ),
-    )
+    expect(lines).toEqual([
+      'id             n       score  embedding                   bytes',
+      'a              1         0.1  [0, 0.5, 1, 1.5, … 2 more]  2 bytes',
+      'a longer id        -0.333333  [3, 3.5, 4, 4.5, … 2 more]',
+      '             300  1000000000  [6, 6.5, 7, 7.5, … 2 more]  9 bytes',
+      '3 rows',
+    ])
     expect(summary).toMatchObject({ sink: 'toConsole', location: 'stdout', rows: 3, files: 0 })
     expect(summary.bytes).toBe(Buffer.byteLength(printed))
   })
