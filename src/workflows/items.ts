@@ -1,6 +1,10 @@
 import type { RecordBatch } from 'apache-arrow'
+import { fromCoco } from '../../connectors/from-coco.ts'
+import { fromCsv } from '../../connectors/from-csv.ts'
 import { fromFiles } from '../../connectors/from-files.ts'
+import { fromJsonl } from '../../connectors/from-jsonl.ts'
 import { fromParquet } from '../../connectors/from-parquet.ts'
+import { fromYolo } from '../../connectors/from-yolo.ts'
 import { limit } from '../../operators/limit.ts'
 import { rename } from '../../operators/rename.ts'
 import { textColumn, withColumns } from '../batch/batch.ts'
@@ -9,6 +13,7 @@ import { OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
 import { isHeavy, isKind, schemaWith } from '../batch/schema.ts'
+import type { ManifestOptions } from '../manifests/manifest-options.ts'
 import type { SourceSpec, WorkflowOptions } from './workflow.ts'
 
 /** The items that a workflow works on. */
@@ -21,22 +26,22 @@ export interface Items {
 
 /**
  * Reads the sources of a workflow, one after another. Parquet files have rows with an `embedding`, or else pictures in
- * their column `image`, or in the only column of pictures; everything else is pictures. The name of a split goes before
- * the ids of its source.
+ * their column `image`, or in the only column of pictures; so have lists (CSV, JSON lines, COCO, `data.yaml` of YOLO);
+ * everything else is pictures. The name of a split goes before the ids of its source.
  *
- * @throws {OptionError} if pictures and Parquet files are mixed
+ * @throws {OptionError} if pictures are mixed with Parquet files or lists
  */
 export async function itemsOf(options: WorkflowOptions): Promise<Items> {
   const { sources, limit: most } = options
-  const parquet = sources.filter(({ path }) => path.endsWith('.parquet'))
-  if (parquet.length > 0 && parquet.length < sources.length)
+  const tables = sources.filter(({ path }) => path.endsWith('.parquet') || listAt(path))
+  if (tables.length > 0 && tables.length < sources.length)
     throw new OptionError(
       `Expected pictures or Parquet files, got both: ${sources.map(({ path }) => `\`${path}\``).join(', ')}`,
     )
   const read = runs(sources)
   const { kind, rows } =
-    parquet.length > 0
-      ? await itemsIn(concatFlows(read.map(tableFrom)))
+    tables.length > 0
+      ? await itemsIn(concatFlows(read.map((run) => tableFrom(run, options))))
       : {
           kind: 'pictures' as const,
           rows: concatFlows(read.map((run) => picturesFrom(run, options))),
@@ -58,12 +63,26 @@ async function itemsIn(rows: Flow<RecordBatch>): Promise<Items> {
   }
 }
 
-/** Sources without a split that follow each other are read as one. */
+/** The sources that read lists, by the extension of the file. */
+const lists: Readonly<
+  Record<string, (path: string, options: ManifestOptions) => Flow<RecordBatch>>
+> = {
+  ...{ csv: fromCsv, tsv: fromCsv, jsonl: fromJsonl, ndjson: fromJsonl, json: fromCoco },
+  ...{ yaml: fromYolo, yml: fromYolo },
+}
+
+function listAt(path: string): (typeof lists)[string] | undefined {
+  return lists[path.slice(path.lastIndexOf('.') + 1).toLowerCase()]
+}
+
+/** Sources without a split that follow each other are read as one, lists each by itself. */
 function runs(sources: readonly SourceSpec[]): (readonly SourceSpec[])[] {
   const out: SourceSpec[][] = []
   for (const source of sources) {
     const last = out.at(-1)
-    if (last && source.split === undefined && last[0]?.split === undefined) last.push(source)
+    const plain = source.split === undefined && !listAt(source.path)
+    if (last?.[0] && plain && last[0].split === undefined && !listAt(last[0].path))
+      last.push(source)
     else out.push([source])
   }
   return out
@@ -85,8 +104,19 @@ function picturesFrom(
   )
 }
 
-function tableFrom(run: readonly SourceSpec[]): Flow<RecordBatch> {
-  const split = run[0]?.split
+function tableFrom(
+  run: readonly SourceSpec[],
+  { links }: Pick<WorkflowOptions, 'links'>,
+): Flow<RecordBatch> {
+  const [first] = run
+  const split = first?.split
+  const list = first && listAt(first.path)
+  if (list)
+    return list(first.path, {
+      onError: 'reject',
+      ...(links !== undefined && { links }),
+      ...(split !== undefined && { split, name: split }),
+    })
   const rows = fromParquet(
     run.map(({ path }) => path),
     split === undefined ? {} : { sourceName: split },
