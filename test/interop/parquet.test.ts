@@ -100,7 +100,8 @@ describe('each type', () => {
       expect(vector?.get(1)).toBeNull()
       if (String(vector?.type).startsWith('Decimal'))
         return [sql, String(vector?.type), decimal(value as Uint32Array)]
-      if (ArrayBuffer.isView(value)) return [sql, String(vector?.type), `[${String(value)}]`]
+      if (ArrayBuffer.isView(value))
+        return [sql, String(vector?.type), `[${(value as Uint8Array).join()}]`]
       return [sql, String(vector?.type), typeof value === 'object' ? JSON.stringify(value) : value]
     })
     expect(read).toEqual(types)

@@ -110,8 +110,14 @@ describe('ParquetFile', () => {
   it('reads about a twentieth of the bytes for one of twenty columns', async () => {
     const wide = join(folder, 'wide.parquet')
     const columns = Array.from({ length: 20 }, (_, i) => `c${String(i)}`)
-    const noise = Float64Array.from({ length: 20_000 }, (_, i) => Math.sin(i * i))
-    const rows = batchOf(columns.map((name) => float64Column(name, noise)))
+    const rows = batchOf(
+      columns.map((name, column) =>
+        float64Column(
+          name,
+          Float64Array.from({ length: 20_000 }, (_, i) => Math.sin(i * i + column)),
+        ),
+      ),
+    )
     await lastValueFrom(flowOf([rows]).pipe(toParquet(wide, { rowGroupRows: 5000 })))
     const bytes = await readFile(wide)
     const reads: { start: number; end: number }[] = []
