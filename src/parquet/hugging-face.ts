@@ -63,7 +63,9 @@ export class HuggingFace {
   constructor(stored: Schema, { metadata, url, conventions }: Said) {
     this.stored = stored
     this.#url = url
-    if (conventions === 'huggingface') this.#translate(featuresOf(metadata.get(metadataKey)))
+    // Writers of Arrow put it into that schema, those of Parquet beside it.
+    const said = metadata.get(metadataKey) ?? stored.metadata.get(metadataKey)
+    if (conventions === 'huggingface') this.#translate(featuresOf(said))
     this.schema = this.#columns.size === 0 ? stored : this.#usual()
   }
 

@@ -2,13 +2,13 @@ import type { RecordBatch } from 'apache-arrow'
 import { fromFiles } from '../../connectors/from-files.ts'
 import { fromParquet } from '../../connectors/from-parquet.ts'
 import { limit } from '../../operators/limit.ts'
+import { rename } from '../../operators/rename.ts'
 import { textColumn, withColumns } from '../batch/batch.ts'
 import { concatFlows } from '../flow/concat-flows.ts'
 import { OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
-import { schemaWith } from '../batch/schema.ts'
-import type { Links } from '../pictures/file-roots.ts'
+import { isHeavy, isKind, schemaWith } from '../batch/schema.ts'
 import type { SourceSpec, WorkflowOptions } from './workflow.ts'
 
 /** The items that a workflow works on. */
@@ -20,26 +20,41 @@ export interface Items {
 }
 
 /**
- * Reads the sources of a workflow, one after another: Parquet files are rows with an `embedding`, everything
- * else is pictures. The name of a split goes before the ids of its source.
+ * Reads the sources of a workflow, one after another. Parquet files have rows with an `embedding`, or else pictures in
+ * their column `image`, or in the only column of pictures; everything else is pictures. The name of a split goes before
+ * the ids of its source.
  *
  * @throws {OptionError} if pictures and Parquet files are mixed
  */
-export function itemsOf({ sources, labels, links, limit: most }: WorkflowOptions): Items {
+export async function itemsOf(options: WorkflowOptions): Promise<Items> {
+  const { sources, limit: most } = options
   const parquet = sources.filter(({ path }) => path.endsWith('.parquet'))
   if (parquet.length > 0 && parquet.length < sources.length)
     throw new OptionError(
       `Expected pictures or Parquet files, got both: ${sources.map(({ path }) => `\`${path}\``).join(', ')}`,
     )
-  const kind = parquet.length > 0 ? 'embeddings' : 'pictures'
-  const rows = concatFlows(
-    runs(sources).map((run) =>
-      kind === 'embeddings' ? embeddingsFrom(run) : picturesFrom(run, { labels, links }),
-    ),
-  )
+  const read = runs(sources)
+  const { kind, rows } =
+    parquet.length > 0
+      ? await itemsIn(concatFlows(read.map(tableFrom)))
+      : {
+          kind: 'pictures' as const,
+          rows: concatFlows(read.map((run) => picturesFrom(run, options))),
+        }
+  return { kind, rows: most === undefined ? rows : flowOf(rows.pipe(limit(most))) }
+}
+
+/** What the rows of tables are, by their columns. */
+async function itemsIn(rows: Flow<RecordBatch>): Promise<Items> {
+  const fields = (await rows.schema())?.fields ?? []
+  if (fields.some(({ name }) => name === 'embedding')) return { kind: 'embeddings', rows }
+  const pictures = fields.filter((field) => isKind(field, 'binary') && isHeavy(field))
+  const [only] = pictures.length === 1 ? pictures : []
+  if (fields.some(({ name }) => name === 'image')) return { kind: 'pictures', rows }
+  if (!only) return { kind: 'embeddings', rows }
   return {
-    kind,
-    rows: most === undefined ? rows : flowOf(rows.pipe(limit(most))),
+    kind: 'pictures',
+    rows: flowOf(rows.pipe(rename({ columns: { [only.name]: 'image' } }))),
   }
 }
 
@@ -56,7 +71,7 @@ function runs(sources: readonly SourceSpec[]): (readonly SourceSpec[])[] {
 
 function picturesFrom(
   run: readonly SourceSpec[],
-  { labels, links }: { labels: string | undefined; links: Links | undefined },
+  { labels, links }: Pick<WorkflowOptions, 'labels' | 'links'>,
 ): Flow<RecordBatch> {
   const split = run[0]?.split
   return fromFiles(
@@ -70,7 +85,7 @@ function picturesFrom(
   )
 }
 
-function embeddingsFrom(run: readonly SourceSpec[]): Flow<RecordBatch> {
+function tableFrom(run: readonly SourceSpec[]): Flow<RecordBatch> {
   const split = run[0]?.split
   const rows = fromParquet(
     run.map(({ path }) => path),

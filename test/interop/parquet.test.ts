@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { flowOf } from '../../src/flow/flow.ts'
 import {
-  duckdb,
   plainBatch,
   plainColumns,
   plainOf,
