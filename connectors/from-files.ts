@@ -1,27 +1,26 @@
 import type { RecordBatch } from 'apache-arrow'
-import { type Reject, Rejects } from '../src/flow/control.ts'
-import { ConnectorError, OptionError } from '../src/errors.ts'
-import type { FileRoot } from '../src/pictures/file-root.ts'
-import { fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
+import { OptionError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
+import { source } from '../src/flow/source.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
-import { storedLocation } from '../src/storage/location.ts'
-import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
+import { foundBatches } from '../src/pictures/file-batches.ts'
+import type { FileRoot } from '../src/pictures/file-root.ts'
+import { fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
 import {
   type FilePlan,
   filesIn,
   idOf,
-  type Item,
-  itemBatch,
   itemSchema,
-  loaded,
   type Position,
 } from '../src/pictures/picture-files.ts'
+import type { SeenState } from '../src/pictures/seen-files.ts'
+import { type WatchOptions, watchSettings } from '../src/pictures/watch-options.ts'
+import { watchedBatches } from '../src/pictures/watched-batches.ts'
+import { storedLocation } from '../src/storage/location.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 import { type OnError, onErrorChoices } from '../src/tasks/row-tasks.ts'
-import { Skipped, source } from '../src/flow/source.ts'
-import type { Selection } from '../src/run/selection.ts'
 
 /** Options of {@link fromFiles}. */
 export interface FromFilesOptions {
@@ -75,6 +74,12 @@ export interface FromFilesOptions {
    */
   readonly storage?: StorageOptions
   /**
+   * Whether to wait for files to come when those that are there have been read; the flow then does not end by itself.
+   *
+   * @default false
+   */
+  readonly watch?: boolean | WatchOptions
+  /**
    * What becomes of a file or folder that cannot be read.
    *
    * @default 'fail'
@@ -98,6 +103,9 @@ export interface FromFilesOptions {
  *   next operator may hold. A larger file is read alone.
  * - A service that cannot be reached ends the run, whatever `onError` says; requests are tried again for `deadlineMs`.
  * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
+ * - Watch: each path once, when its file has stayed as it is for `settleMs`, in the order in which they settle; a file
+ *   that is written again, or goes, changes nothing, and one that is moved is another. Holds the names of all files
+ *   given, which a run with checkpoints keeps in a log. What comes behind a link to a folder is found at the next start.
  *
  * @throws {OptionError} at the call, if an option is wrong; on the stream, if `labels` matches no path
  * @throws {ConnectorError} on the stream, if a location does not exist, cannot be read, or has no picture
@@ -109,19 +117,30 @@ export function fromFiles(
   const plan = planOf(location, options)
   const batchBytes =
     options.batchBytes === undefined ? undefined : positiveInteger('batchBytes', options.batchBytes)
-  const flow: Flow<RecordBatch> = source<RecordBatch, Position>({
+  const watch = watchSettings(options.watch)
+  const flow: Flow<RecordBatch> = source<RecordBatch, Position | SeenState | undefined>({
     name: 'fromFiles',
     schema: () => itemSchema,
+    bounded: watch === undefined,
     async *read(context, from) {
       const roots = await fileRoots(plan.locations, plan)
-      if (plan.pattern !== undefined && !from) await requireMatch(plan, roots, context.signal)
+      if (!watch && plan.pattern !== undefined && !from)
+        await requireMatch(plan, roots, context.signal)
       const { columns, signal } = context
       const wanted = !columns || columns.has('image')
       const bytes = Math.ceil(memoryOf(flow, context) / windowBatches)
       const only = context.run?.only
-      yield* batches({ plan, roots, wanted, batchBytes: bytes, only, signal }, from)
+      const tally = { rows: 0, ignored: 0 }
+      const reading = { plan, roots, wanted, batchBytes: bytes, only, signal, tally }
+      if (watch)
+        yield* watchedBatches(reading, {
+          ...watch,
+          run: context.run,
+          from: from as SeenState | undefined,
+        })
+      else yield* foundBatches(reading, from as Position | undefined)
     },
-    count: (signal) => countFiles(plan, signal),
+    ...(!watch && { count: (signal: AbortSignal) => countFiles(plan, signal) }),
     memoryBytes: batchBytes === undefined ? windowRange : windowBatches * batchBytes,
     settings: { location, ...options },
   })
@@ -134,7 +153,7 @@ const windowRange = { least: windowBatches * 2 ** 20, most: windowBatches * 2 **
 
 function planOf(location: string | readonly string[], options: FromFilesOptions): FilePlan {
   const known = ['labels', 'split', 'name', 'extensions', 'batchRows', 'batchBytes']
-  knownOptions('fromFiles', options, [...known, 'links', 'storage', 'onError'])
+  knownOptions('fromFiles', options, [...known, 'links', 'storage', 'watch', 'onError'])
   const { labels, split, name, extensions } = options
   const locations = typeof location === 'string' ? [location] : columnList('location', location)
   const twice = locations.find((l, at) => locations.indexOf(l) !== at)
@@ -163,65 +182,6 @@ async function countFiles(plan: FilePlan, signal: AbortSignal): Promise<number> 
   return count
 }
 
-interface Reading {
-  readonly plan: FilePlan
-  readonly roots: readonly FileRoot[]
-  /** Whether anybody wants the pictures themselves. */
-  readonly wanted: boolean
-  /** Most bytes of a batch. */
-  readonly batchBytes: number
-  /** The files that are read; undefined for all. */
-  readonly only: Selection | undefined
-  /** Ends the reading. */
-  readonly signal: AbortSignal
-}
-
-async function* batches(
-  { plan, roots, wanted, batchBytes, only, signal }: Reading,
-  from: Position | undefined,
-): AsyncGenerator<readonly [Skipped<RecordBatch>, Position]> {
-  let items: Item[] = []
-  let bytes = 0
-  let last = from
-  let skipped = 0
-  let ignored = 0
-  let rows = 0
-
-  /** The files up to `last` that have not gone on. */
-  function upToHere(): Skipped<RecordBatch> {
-    const here = new Skipped<RecordBatch>(
-      skipped,
-      ...(items.length > 0 ? [itemBatch(items, wanted)] : []),
-    )
-    items = []
-    bytes = skipped = 0
-    return here
-  }
-
-  const loading = { plan, wanted, only, aheadBytes: batchBytes, signal }
-  for await (const file of loaded(filesIn(roots, from, signal), loading)) {
-    const more = file.kind === 'item' ? (file.item.image?.length ?? 0) : 0
-    const full = items.length === plan.batchRows || bytes + more > batchBytes
-    if (last && items.length > 0 && (full || file.kind === 'fault')) yield [upToHere(), last]
-    last = file.position
-    if (file.kind === 'ignored') ignored++
-    else rows++
-    if (file.kind === 'item') {
-      items.push(file.item)
-      bytes += more
-    } else if (file.kind === 'fault' && plan.onError === 'reject') {
-      yield [new Skipped<RecordBatch>(skipped, new Rejects([rejectOf(file)])), last]
-      skipped = 0
-    } else skipped++
-  }
-  if (last && (items.length > 0 || skipped > 0)) yield [upToHere(), last]
-  if (rows === 0 && !from && !only) throw noPicture(plan, ignored)
-}
-
-function rejectOf({ id, code, message }: { id: string; code: string; message: string }): Reject {
-  return { id, operator: 'fromFiles', code, message, attempt: 1 }
-}
-
 /** A pattern that matches nothing would cost all labels, so it is found out before a file is read. */
 async function requireMatch(
   plan: FilePlan,
@@ -239,16 +199,4 @@ async function requireMatch(
   throw new OptionError(
     `Expected option \`labels\` to match a path, got \`${plan.pattern ?? ''}\`, which does not match \`${example}\` nor any other`,
   )
-}
-
-function noPicture({ locations, extensions }: FilePlan, ignored: number): ConnectorError {
-  const where = locations.map((l) => `\`${l}\``).join(', ')
-  const what = extensions
-    ? `files with extension ${[...extensions].join(', ')}`
-    : 'pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF)'
-  const got = ignored === 0 ? 'no files' : `${String(ignored)} other files`
-  return new ConnectorError(`Expected ${what} in ${where}, got ${got}`, {
-    url: locations.join(', '),
-    retryable: false,
-  })
 }

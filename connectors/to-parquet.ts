@@ -3,7 +3,9 @@ import type { OperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
 import { requireField, schemaWithout } from '../src/batch/schema.ts'
 import { OptionError } from '../src/errors.ts'
+import { outputLocation } from '../src/storage/location.ts'
 import { openBytes } from '../src/storage/open-bytes.ts'
+import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 import type { Context } from '../src/flow/context.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { memoryOf, type MemoryRange } from '../src/flow/memory.ts'
@@ -16,7 +18,8 @@ import {
   trueOrFalse,
 } from '../src/options.ts'
 import { isPartition, notPartition, type FolderLayout } from '../src/output/folder-layout.ts'
-import { type FileFormat, fileSink, type FileSinkState } from '../src/output/file-sink.ts'
+import type { FileFormat } from '../src/output/file-format.ts'
+import { fileSink, type FileSinkState } from '../src/output/file-sink.ts'
 import { schemaWithoutRows } from '../src/output/schema-without-rows.ts'
 import { decodingBytes } from '../src/parquet/limits.ts'
 import { ParquetFile } from '../src/parquet/parquet-file.ts'
@@ -29,8 +32,6 @@ import { SharedThread } from '../src/parquet/shared-thread.ts'
 import { encodeStruct } from '../src/parquet/thrift-codec.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type WriteSummary } from '../src/flow/sink.ts'
-import { outputLocation } from '../src/storage/location.ts'
-import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link toParquet}. */
 export interface ToParquetOptions {

@@ -15,7 +15,7 @@ export interface CacheOptions {
   readonly folder: string
   /**
    * What has to be the same besides the plan above: a text that changes with what the plan does not show, such as the
-   * data itself, or the code of a function.
+   * data itself, or what a function reads besides its arguments.
    *
    * @default ''
    */

@@ -64,6 +64,7 @@ export function cast(options: CastOptions): MonoTypeOperatorFunction<RecordBatch
     name: 'cast',
     reads: types.map(([name]) => name),
     schema: (input) => schemaWith(input, fields(input)),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const made = fields(batch.schema)

@@ -52,6 +52,7 @@ export function concatenate(
     name: 'concatenate',
     reads: columns,
     schema: (input) => schemaWith(input, [joinedField(input, columns, into)]),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         yield withColumns(batch, [joined(batch, columns, into)])

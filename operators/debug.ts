@@ -56,6 +56,7 @@ export function debug(options: DebugOptions = {}): MonoTypeOperatorFunction<Reco
   return operate<RecordBatch, RecordBatch>({
     name: 'debug',
     schema: (input) => input,
+    memoryBytes: 0,
     start: () => {
       const begun = now()
       let said = begun

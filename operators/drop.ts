@@ -36,6 +36,7 @@ export function drop(options: DropOptions): OperatorFunction<RecordBatch, Record
       for (const name of columns) requireField(input, name, { owner: 'drop' })
       return schemaWithout(input, columns)
     },
+    memoryBytes: 0,
     start: ({ columns: wanted }) => ({
       *next(batch) {
         carried(batch.schema, columns, { owner: 'drop', wanted: wanted && new Set() })

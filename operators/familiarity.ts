@@ -82,7 +82,8 @@ export function familiarity(
   const gaps = trueOrFalse('gaps', options.gaps ?? false)
   if (by === undefined && (options.minRows !== undefined || gaps))
     throw new OptionError('Expected `minRows` and `gaps` to come with `by`, which makes groups')
-  const strategy = densityStrategy(options.strategy ?? { type: 'gmm' })
+  const given = options.strategy ?? { type: 'gmm' }
+  const strategy = densityStrategy(given)
 
   return learned<Familiarity>(
     {
@@ -107,7 +108,13 @@ export function familiarity(
         const { logDensity, percentile } = await model.apply(rows)
         return [logDensity, percentile]
       },
-      settings: { column, by, into, strategy: strategy.type },
+      settings: {
+        column,
+        by,
+        into,
+        ...(by !== undefined && { minRows: needed, gaps }),
+        strategy: given,
+      },
     },
     options,
   )

@@ -56,6 +56,7 @@ export function filter(options: FilterOptions): MonoTypeOperatorFunction<RecordB
       checked(input)
       return input
     },
+    memoryBytes: 0,
     start: () => {
       let schema: Schema | undefined
       return {

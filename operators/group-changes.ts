@@ -30,6 +30,7 @@ export function groupChanges(): OperatorFunction<RecordBatch, RecordBatch> {
       requireColumns(input)
       return schema
     },
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         requireColumns(batch.schema)

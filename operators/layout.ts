@@ -57,6 +57,7 @@ export function layout(options: LayoutOptions): OperatorFunction<RecordBatch, Re
     name: 'layout',
     reads: [column],
     schema: (input) => schemaWith(input, [transposedField(checked(input, column, to), axes)]),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const field = checked(batch.schema, column, to)

@@ -48,6 +48,7 @@ export function limit(rows: number): MonoTypeOperatorFunction<RecordBatch> {
         inputs: [input],
         bounded: true,
         schema: ([schema]) => schema as NonNullable<typeof schema>,
+        memoryBytes: 0,
         settings: { rows },
       },
     )

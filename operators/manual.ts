@@ -80,6 +80,7 @@ export function manual(options: ManualOptions): MonoTypeOperatorFunction<RecordB
       if (missing === 'reject') requireField(input, 'id', { owner: 'manual', kind: 'text' })
       return schemaWith(input, [field])
     },
+    holds: 'the points, with their keys',
     start: ({ signal }) => {
       let points: Points | undefined = given
       return {

@@ -172,6 +172,7 @@ function online(options: Checked): OperatorFunction<RecordBatch, RecordBatch> {
     saves: save,
     settings: { ...options, index, mode: 'online' },
     schema: (input) => schemaOf(options, input),
+    holds: `the ids, and an index: ${indexBytes}`,
     start: ({ run, signal }, { key }) =>
       new OnlineNeighbors({
         ...options,
@@ -189,6 +190,7 @@ function frozen(options: Checked, folder: string): OperatorFunction<RecordBatch,
     name: 'neighbors',
     settings: { ...options, mode: 'frozen' },
     schema: (input) => schemaOf(options, input),
+    holds: `its index, with the ids: ${indexBytes}`,
     start: () => new FrozenNeighbors(options, folder),
   })
 }

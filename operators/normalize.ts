@@ -130,6 +130,7 @@ function byNumbers(numbers: ByNumbers): MonoTypeOperatorFunction<RecordBatch> {
       scaleFor(numbers, field)
       return schemaWith(input, [fieldLike(field, into)])
     },
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const field = requireTensor(batch.schema, column, 'normalize')

@@ -57,6 +57,7 @@ export function onlineDuplicates(
   return operate<RecordBatch, RecordBatch>({
     name: 'onlineDuplicates',
     learns: true,
+    holds: '4 bytes per row and value of the embedding, 4 more and the id per row',
     settings,
     schema(input) {
       requireField(input, 'id', { owner: 'onlineDuplicates', kind: 'text' })

@@ -47,6 +47,7 @@ export function rename(options: RenameOptions): OperatorFunction<RecordBatch, Re
       for (const from of names.keys()) requireField(input, from, { owner })
       return renamed(input, names)
     },
+    memoryBytes: 0,
     start: ({ columns }) => ({
       *next(batch) {
         carried(batch.schema, [...names.keys()], { owner, wanted: columns && wants(columns) })

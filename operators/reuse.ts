@@ -82,6 +82,7 @@ export function reuse(options: ReuseOptions): MonoTypeOperatorFunction<RecordBat
           requireField(made as Schema, key, { owner: 'reuse', kind: 'text' })
           return schemaWithoutHeavy(made as Schema, new Set(columns))
         },
+        holds: 'the keys of the file and their rows, about 100 bytes each, and a row group of it',
         settings: { from, key, where, columns },
       },
     )

@@ -39,6 +39,7 @@ export function select(options: SelectOptions): OperatorFunction<RecordBatch, Re
     name: 'select',
     wants: (wanted) => new Set([...wanted].filter((name) => kept.has(name))),
     schema: (input) => selectedSchema(input, columns, 'select'),
+    memoryBytes: 0,
     start: ({ columns: wanted }) => ({
       *next(batch) {
         yield selectColumns(batch, carried(batch.schema, columns, { owner: 'select', wanted }))

@@ -39,6 +39,7 @@ export function tap(options: TapOptions): MonoTypeOperatorFunction<RecordBatch> 
       carried(input, reads, { owner: 'tap' })
       return input
     },
+    memoryBytes: 0,
     start: () => ({
       async *next(batch) {
         await each(batch)

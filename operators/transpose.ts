@@ -43,6 +43,7 @@ export function transpose(options: TransposeOptions): OperatorFunction<RecordBat
     name: 'transpose',
     reads: [column],
     schema: (input) => schemaWith(input, [transposedField(checked(input, column, axes), axes)]),
+    memoryBytes: 0,
     start: () => ({
       *next(batch) {
         const field = checked(batch.schema, column, axes)

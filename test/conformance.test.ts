@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { FixedSizeList, Float32, makeData, makeVector, type RecordBatch } from 'apache-arrow'
 import { map, type Observable } from 'rxjs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fromFiles } from '../connectors/from-files.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
 import { toCsv } from '../connectors/to-csv.ts'
@@ -80,15 +80,22 @@ import {
 } from './helpers/conformance.ts'
 import { refuse } from './helpers/flows.ts'
 import { noise, plain } from './helpers/pictures.ts'
+import { bucket, type S3, startS3 } from './helpers/s3-proxy.ts'
 import { tinyModel } from './helpers/tiny-model.ts'
+import { filesUnder } from './helpers/workflows.ts'
 
 const timeout = 60_000
 const here = import.meta.dirname
 
 let folder: string
+let s3: S3
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'conformance-inputs-'))
   await writePictures(join(folder, 'pictures'))
+  s3 = await startS3()
+  for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value)
+  for (const name of filesUnder(join(folder, 'pictures')))
+    await s3.put(`pictures/${name}`, await readFile(join(folder, 'pictures', name)))
   await writeFile(join(folder, 'tiny.onnx'), tinyModel({ shape: ['N', 4, 4, 3] }))
   const stored = rows(30).pipe(
     flatten(),
@@ -108,11 +115,14 @@ beforeAll(async () => {
   )
   await run(cachedRows(), { maxRejectRatio: 1 })
 }, timeout)
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await s3.close()
+  await rm(folder, { recursive: true })
+})
 
 /** Pictures, of which one is damaged and two are the same, and a file that is none. */
 async function writePictures(to: string): Promise<void> {
-  const { mkdir } = await import('node:fs/promises')
   await mkdir(join(to, 'train', 'a'), { recursive: true })
   for (let i = 0; i < 7; i++) {
     const picture = i === 6 ? plain(9, 8) : noise(12 + i, 10, i === 5 ? 4 : i)
@@ -232,6 +242,26 @@ function ofPictures(operator: Operator, columns?: readonly string[]): Subject {
     every: 2,
     // Each part starts threads.
     cuts: 2,
+  }
+}
+
+/** A subject that writes into a bucket, under a prefix of its own for each `out`. */
+function inBucket({ job, ...subject }: Subject): Subject {
+  function keyOf(out: string): string {
+    return basename(dirname(out))
+  }
+  return {
+    ...subject,
+    job: (out, paced) => job(`s3://${bucket}/${keyOf(out)}`, paced),
+    async fetch(out) {
+      const prefix = `${keyOf(out)}/`
+      for (const key of await s3.keys(prefix)) {
+        const path = join(out, key.slice(prefix.length))
+        await mkdir(dirname(path), { recursive: true })
+        await writeFile(path, (await s3.get(key)) ?? '')
+      }
+      expect(s3.openUploads().filter((key) => key.startsWith(prefix))).toEqual([])
+    },
   }
 }
 
@@ -489,6 +519,15 @@ const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = 
       job: (out, paced) => paced(pictures()).pipe(toJsonl(join(out, 'rows.jsonl'))),
       every: 2,
     },
+    'of a bucket': {
+      job: (out, paced) =>
+        paced(fromFiles(`s3://${bucket}/pictures/**/*.png`, { batchRows: 1 })).pipe(
+          decode({ onError: 'reject' }),
+          toJsonl(join(out, 'rows.jsonl')),
+        ),
+      every: 2,
+      cuts: 2,
+    },
   },
   'from-parquet': {
     plain: {
@@ -509,6 +548,10 @@ const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = 
     },
   },
   'to-jsonl': {
+    'parts in a bucket': inBucket({
+      job: (out, paced) =>
+        paced(rows(40, { bounded: false })).pipe(refuse('7'), toJsonl(`${out}/rows`)),
+    }),
     'a file': ofRows(() => (flow) => flow),
     parts: {
       job: (out, paced) =>
@@ -516,6 +559,14 @@ const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = 
     },
   },
   'to-parquet': {
+    'a file in a bucket': inBucket({
+      job: (out, paced) =>
+        paced(rows(60)).pipe(refuse('7'), toParquet(`${out}/rows.parquet`, { rowGroupRows: 13 })),
+    }),
+    'parts in a bucket': inBucket({
+      job: (out, paced) =>
+        paced(rows(40, { bounded: false })).pipe(toParquet(`${out}/rows`, { rowGroupRows: 5 })),
+    }),
     'a file': {
       job: (out, paced) =>
         paced(rows(60)).pipe(

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /**
  * A signal that aborts with its parent, or before it. Whoever reads ahead hands one upstream, and
  * aborts it when it stops, so that a read which is under way ends too.
@@ -13,6 +15,8 @@ export class ChildSignal {
 
   constructor(parent: AbortSignal) {
     this.#parent = parent
+    // As many listen as there are reads under way, and each lets go: Node would warn of a leak from 11 on.
+    setMaxListeners(0, parent)
     if (parent.aborted) this.abort()
     else parent.addEventListener('abort', this.#abort)
   }

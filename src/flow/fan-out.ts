@@ -87,6 +87,7 @@ export function fanOut<const N extends number>(
         name: 'fanOut',
         role: 'operator',
         inputs: [input],
+        shared: fan,
         // What all branches share is stated by the first.
         memoryBytes: index === 0 ? memoryBytes : 0,
         release: (context) => {

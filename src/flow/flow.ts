@@ -49,6 +49,8 @@ export interface FlowInfo {
   readonly wants?: (columns: ReadonlySet<string>) => ReadonlySet<string>
   /** Called in place of a reading that will not come: see `release` in `slot.ts`. By default its inputs are told. */
   readonly release?: (context: Context) => void
+  /** Of a part that reads its inputs once, however often it is read: what stands for it, and for those that share the reading (the branches of a fan). */
+  readonly shared?: object
   /** Delivery, of a sink. */
   readonly guarantee?: Guarantee
   /** What a sink writes that nothing else may write at the same time: the whole path of a file or folder. */

@@ -122,6 +122,7 @@ function online<M extends Model<unknown>>(
     reads: [spec.column],
     learns: true,
     saves: options.save,
+    holds: `its model; ${String(warmupRows)} rows until it is fitted, then the values of ${String(windowRows)}`,
     settings: { ...spec.settings, mode: 'online', windowRows, warmupRows, ...chosen(options) },
     schema: (input) =>
       schemaWith(input, [...spec.fields(inputField(spec, input), undefined), version]),
@@ -161,6 +162,7 @@ function frozen<M extends Model<unknown>>(
   return operate<RecordBatch, RecordBatch>({
     name: spec.name,
     reads: [spec.column],
+    holds: 'its model',
     settings: {
       ...spec.settings,
       mode: 'frozen',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { RecordBatch } from 'apache-arrow'
 import type { Context } from '../flow/context.ts'
 import type { Finished, SinkSpec, Writer } from '../flow/sink.ts'
+import type { Encoder, FileFormat } from './file-format.ts'
 import { type Fill, type FolderLayout, stepsFor } from './folder-layout.ts'
 import { FolderParts } from './folder-parts.ts'
 import type { Output, OutputState, OutputStore } from './output.ts'
@@ -9,49 +10,9 @@ import { outputsAt, targetOf } from './outputs-at.ts'
 import type { StorageOptions } from '../storage/storage-options.ts'
 import { failPoint } from '../run/fail-point.ts'
 
-/** Writes rows into one file, in some format. The calls come one at a time. */
-export interface Encoder<S> {
-  /** Rows given so far. */
-  readonly rows: number
-  /** Adds the rows of a batch. */
-  readonly write: (batch: RecordBatch) => Promise<void>
-  /** What it takes to go on, besides the bytes in the file: anything `structuredClone` takes. */
-  readonly save: () => Promise<S>
-  /** Writes what is left, and the end of the file. */
-  readonly finish: () => Promise<void>
-  /** Lets go of threads and the like. */
-  readonly close: () => Promise<void>
-}
-
-/** A format that rows are written in. */
-export interface FileFormat<S> {
-  /** Name of the sink. */
-  readonly name: string
-  /** Ends the names of parts, without dot. */
-  readonly extension: string
-  /** Starts to write `file`, or goes on with it where `from` was saved. */
-  readonly encode: (
-    file: Output,
-    from: S | undefined,
-    context: Context,
-  ) => Encoder<S> | Promise<Encoder<S>>
-  /** What it takes to add rows to the file at `path`; throws {@link DataError} if it is damaged. */
-  readonly reopen: (path: string) => Promise<Reopened<S>>
-}
-
-/** A file that rows are added to. */
-export interface Reopened<S> {
-  /** Bytes of it that stay. */
-  readonly bytes: number
-  /** What an encoder goes on from, behind them. */
-  readonly state: S
-  /** Rows that the encoder counts from there. */
-  readonly rows: number
-}
-
 /** Where rows are written. */
 export interface FileTarget {
-  /** A file, or a folder of files; or an object, or the prefix of files in a bucket. */
+  /** A file, or a folder of files; or an object, or a prefix, in a bucket. */
   readonly path: string
   /** Whether it is a folder that gets files at each checkpoint: of a flow that does not end by itself. */
   readonly parts: boolean
@@ -168,7 +129,7 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     const writer = new FileWriter(format, target, { id, store, context })
     try {
       if (from) await writer.#restore(from)
-      if (writer.#parts) await writer.#parts.open({ resumed: from !== undefined })
+      if (writer.#parts) await writer.#parts.open(from?.part)
       else if (writer.#open.size === 0) {
         const there = context.adding && (await store.has(target.path))
         await (there ? writer.#add(target.path) : writer.#start(''))
@@ -288,9 +249,12 @@ class FileWriter<S> implements Writer<FileSinkState<S>> {
     await file.close()
     this.#open.delete(folder)
     this.#whole.push(state)
-    this.#written.rows += encoder.rows - before
-    this.#written.bytes += state.bytes
-    this.#written.files++
+    const { rows, bytes, files } = this.#written
+    this.#written = {
+      rows: rows + encoder.rows - before,
+      bytes: bytes + state.bytes,
+      files: files + 1,
+    }
   }
 
   #state(of: Partial<Pick<FileSinkState<S>, 'open' | 'whole' | 'kept'>>): FileSinkState<S> {

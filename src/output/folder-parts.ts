@@ -3,7 +3,7 @@ import type { OutputStore } from './output.ts'
 
 /** Where the files of a folder are, and what they are called. */
 export interface FolderPlace {
-  /** The folder, or the prefix in a bucket. */
+  /** The folder. */
   readonly path: string
   /** Ends the names, without dot. */
   readonly extension: string
@@ -18,42 +18,40 @@ export class FolderParts {
   /** Number of the newest. */
   count = 0
   readonly #place: FolderPlace
-  readonly #begin: string
   readonly #made = new Set<string>()
 
   constructor(place: FolderPlace) {
     this.#place = place
-    this.#begin = place.run === undefined ? 'part-' : `part-${place.run}-`
   }
 
   /**
    * Makes the folder. What the run has there behind the part that it goes on from is removed, published or not: an
    * older checkpoint may have been gone back to, and it comes again.
    *
-   * @throws {ConnectorError} if the run starts, and there are files that would not be told from its own
+   * @throws {ConnectorError} if it starts, and there are files that are not told from its own
    */
-  async open({ resumed }: { readonly resumed: boolean }): Promise<void> {
+  async open(from: number | undefined): Promise<void> {
     const { path, run, store } = this.#place
-    const begin = this.#begin
-    if (run === undefined && !resumed) {
-      const there = await store.fileIn(path)
-      if (there !== undefined) throw occupied(path, there)
+    await store.makeFolder(path)
+    const own = new RegExp(`(?:^|/)part-${run === undefined ? '' : `${run}-`}(\\d+)\\.`)
+    for await (const entry of store.entries(path)) {
+      const isLater = Number(own.exec(entry.path)?.[1]) > this.count
+      if (run === undefined && from === undefined) {
+        if (entry.published) throw occupied(path, entry.path)
+      } else if (isLater && (run !== undefined || !entry.published)) await entry.remove()
     }
-    await store.openFolder(path, {
-      begin,
-      stale: (name) => name.startsWith(begin) && parseInt(name.slice(begin.length)) > this.count,
-    })
   }
 
   /** The path of the next file, in `folder` below the target. */
   async next(folder: string): Promise<string> {
-    const { path, extension, store } = this.#place
+    const { path, extension, run, store } = this.#place
+    const whole = folder === '' ? path : store.within(path, folder)
     if (folder !== '' && !this.#made.has(folder)) {
-      await store.makeFolder(store.within(path, folder))
+      await store.makeFolder(whole)
       this.#made.add(folder)
     }
-    const name = `${this.#begin}${String(++this.count).padStart(6, '0')}.${extension}`
-    return store.within(path, folder === '' ? name : `${folder}/${name}`)
+    const number = String(++this.count).padStart(6, '0')
+    return store.within(whole, `part-${run === undefined ? '' : `${run}-`}${number}.${extension}`)
   }
 }
 

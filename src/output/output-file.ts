@@ -3,8 +3,7 @@ import { fileError } from '../storage/file-bytes.ts'
 import type { Disk, DiskFile } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
 import { failPoint } from '../run/fail-point.ts'
-import { filesIn } from './disk-folder.ts'
-import type { Output, OutputState, OutputStore } from './output.ts'
+import type { FolderEntry, Output, OutputState, OutputStore } from './output.ts'
 
 /** What a checkpoint keeps of a file. */
 interface FileState extends OutputState {
@@ -172,21 +171,23 @@ export function diskOutputs(place: { readonly id: string; readonly disk: Disk })
     publish: (state, how) => OutputFile.publish(state, disk, how),
     remove: (state) => OutputFile.remove(state as FileState, disk),
     has: async (path) => (await writing(path, () => disk.stat(path))) !== undefined,
-    openFolder: (path, { stale }) =>
-      writing(path, async () => {
-        await disk.mkdir(path)
-        for await (const below of filesIn(disk, path))
-          if (stale(basename(below).replace(/^\./, ''))) await disk.rm(join(path, below))
-      }),
     makeFolder: (path) => writing(path, () => disk.mkdir(path)),
-    fileIn: (folder) =>
-      writing(folder, async () => {
-        if (!(await disk.stat(folder))?.folder) return undefined
-        for await (const below of filesIn(disk, folder))
-          if (!basename(below).startsWith('.')) return below
-        return undefined
-      }),
+    entries: (folder) => entriesIn(disk, folder, ''),
     within: join,
+  }
+}
+
+async function* entriesIn(disk: Disk, folder: string, below: string): AsyncGenerator<FolderEntry> {
+  const here = join(folder, below)
+  for (const name of await writing(here, () => disk.readdir(here))) {
+    const place = join(here, name)
+    const isPartition = name.includes('=') && (await disk.stat(place))?.folder === true
+    if (isPartition) yield* entriesIn(disk, folder, join(below, name))
+    else {
+      const hidden = name.startsWith('.')
+      const path = join(below, hidden ? name.slice(1) : name)
+      yield { path, published: !hidden, remove: () => writing(place, () => disk.rm(place)) }
+    }
   }
 }
 

@@ -41,23 +41,20 @@ export interface OutputStore {
   remove(state: OutputState): Promise<void>
   /** Whether there is a file at `path`. */
   has(path: string): Promise<boolean>
-  /**
-   * Makes a folder, and removes the files in it that are {@link Stale}, published or not, also in folders
-   * `column=value` below it.
-   */
-  openFolder(path: string, which: Stale): Promise<void>
-  /** Makes a folder below one. */
+  /** Makes a folder, and those above it. */
   makeFolder(path: string): Promise<void>
-  /** A file that readers of a folder would find, by its path from there; undefined if there is none. */
-  fileIn(folder: string): Promise<string | undefined>
+  /** What is in a folder, and in the folders below it that have a column's value for a name (`label=cat`). */
+  entries(folder: string): AsyncIterable<FolderEntry>
   /** The path of the file called `name` in a folder. */
   within(folder: string, name: string): string
 }
 
-/** Files that a run has written and is going to write again. */
-export interface Stale {
-  /** What the names of the run's files begin with. */
-  readonly begin: string
-  /** Whether a file of that name is one of them. */
-  readonly stale: (name: string) => boolean
+/** A file in a folder of outputs. */
+export interface FolderEntry {
+  /** Its path below the folder; of one that is not published the one that it will have. */
+  readonly path: string
+  /** Whether readers of the folder see it. */
+  readonly published: boolean
+  /** Removes it. */
+  remove(): Promise<void>
 }

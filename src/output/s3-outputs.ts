@@ -5,9 +5,9 @@ import { askS3 } from '../storage/ask-s3.ts'
 import { parseLocation } from '../storage/location.ts'
 import { type S3Place, s3Url } from '../storage/s3-bytes.ts'
 import { listObjects } from '../storage/s3-listing.ts'
-import { abortUploads } from '../storage/s3-uploads.ts'
+import { abortUpload, abortUploads, openUploads } from '../storage/s3-uploads.ts'
 import type { StorageSettings } from '../storage/storage-options.ts'
-import type { OutputStore } from './output.ts'
+import type { FolderEntry, OutputStore } from './output.ts'
 import { S3Upload, tagKey, type UploadState } from './s3-upload.ts'
 
 /** How objects are written. */
@@ -15,43 +15,40 @@ interface Writing {
   readonly settings: StorageSettings
   /** Ends the writing; not what is cleared away. */
   readonly signal: AbortSignal
+  /** Whether the run may be one that is done again: then what it left under a key before is aborted. */
+  readonly again: boolean
 }
 
 /** Buckets as a place for outputs: what is not published yet is an upload that nobody sees. */
 export function s3Outputs(writing: Writing): OutputStore {
-  const { settings } = writing
+  const { settings, again } = writing
   const clearing = { settings, signal: new AbortController().signal }
+  async function clear({ bucket, key }: S3Place, kept?: string): Promise<void> {
+    await abortUploads(
+      { bucket, prefix: key },
+      clearing,
+      (upload) => upload.key === key && upload.id !== kept,
+    )
+  }
+
   return {
-    create: (path) => Promise.resolve(new S3Upload({ place: placeOf(path) }, writing)),
+    async create(path) {
+      const place = placeOf(path)
+      // One that was begun before the first checkpoint.
+      if (again) await clear(place)
+      return new S3Upload({ place }, writing)
+    },
     async resume(state) {
       const saved = state as UploadState
-      const { bucket, key } = saved.place
       // One that was begun after the checkpoint.
-      await abortUploads(
-        { bucket, prefix: key },
-        clearing,
-        (upload) => upload.key === key && upload.id !== saved.upload,
-      )
+      await clear(saved.place, saved.upload)
       return new S3Upload(saved, writing)
     },
     publish: (state, { taken }) => publish(state as UploadState, { settings, taken }),
     remove: (state) => S3Upload.remove(state as UploadState, settings),
     has: async (path) => (await found(placeOf(path), settings)) !== undefined,
-    async openFolder(path, { stale }) {
-      const { bucket, key } = placeOf(path)
-      const prefix = folderOf(key)
-      await abortUploads({ bucket, prefix }, clearing, (upload) => stale(nameOf(upload.key)))
-      for await (const object of listObjects({ bucket, prefix }, settings, clearing.signal))
-        if (stale(nameOf(object.key))) await remove({ bucket, key: object.key }, settings)
-    },
     makeFolder: () => Promise.resolve(),
-    async fileIn(path) {
-      const { bucket, key } = placeOf(path)
-      const prefix = folderOf(key)
-      for await (const object of listObjects({ bucket, prefix }, settings, clearing.signal))
-        if (!/^(\.|$)/.test(nameOf(object.key))) return object.key.slice(prefix.length)
-      return undefined
-    },
+    entries: (folder) => entriesIn(placeOf(folder), clearing),
     within(folder, name) {
       const { bucket, key } = placeOf(folder)
       return s3Url({ bucket, key: folderOf(key) + name })
@@ -65,12 +62,28 @@ function placeOf(path: string): S3Place {
   throw new OptionError(`Expected option \`path\` to be s3://bucket/key, got \`${path}\``)
 }
 
-function nameOf(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1)
-}
-
 function folderOf(key: string): string {
   return key.endsWith('/') ? key : `${key}/`
+}
+
+async function* entriesIn(
+  { bucket, key }: S3Place,
+  how: { readonly settings: StorageSettings; readonly signal: AbortSignal },
+): AsyncGenerator<FolderEntry> {
+  const { settings, signal } = how
+  const prefix = folderOf(key)
+  for await (const upload of openUploads({ bucket, prefix }, how))
+    yield {
+      path: upload.key.slice(prefix.length),
+      published: false,
+      remove: () => abortUpload({ bucket, key: upload.key }, upload.id, how),
+    }
+  for await (const object of listObjects({ bucket, prefix }, settings, signal))
+    yield {
+      path: object.key.slice(prefix.length),
+      published: true,
+      remove: () => remove({ bucket, key: object.key }, settings),
+    }
 }
 
 async function publish(

@@ -5,7 +5,7 @@ import { failPoint } from '../run/fail-point.ts'
 import { type Ask, askS3 } from '../storage/ask-s3.ts'
 import { parseLocation } from '../storage/location.ts'
 import { s3Bytes, type S3Place, s3Url } from '../storage/s3-bytes.ts'
-import { abortUploads } from '../storage/s3-uploads.ts'
+import { abortUpload, abortUploads } from '../storage/s3-uploads.ts'
 import type { StorageSettings } from '../storage/storage-options.ts'
 import type { Output, OutputState } from './output.ts'
 
@@ -129,11 +129,8 @@ export class S3Upload implements Output {
     settings: StorageSettings,
   ): Promise<void> {
     if (upload === undefined) return
-    const { bucket: Bucket, key: Key } = place
-    const asking = { settings, signal: new AbortController().signal, what: 'abort the upload of' }
-    await askS3({ ...asking, url: s3Url(place) }, ({ s3, client, how }) =>
-      client.send(new s3.AbortMultipartUploadCommand({ Bucket, Key, UploadId: upload }), how),
-    ).catch(() => undefined)
+    const signal = new AbortController().signal
+    await abortUpload(place, upload, { settings, signal }).catch(() => undefined)
   }
 
   /** Starts sending the part that is full, when the one before has been sent. */
@@ -153,8 +150,10 @@ export class S3Upload implements Output {
     this.#upload ??= await this.#begin()
     const UploadId = this.#upload
     const part = { Bucket, Key, UploadId, PartNumber: number, Body: body }
-    const { ETag, ChecksumCRC32 } = await this.#ask(({ s3, client, how }) =>
-      client.send(new s3.UploadPartCommand({ ...part, ChecksumAlgorithm: 'CRC32' }), how),
+    const { ETag, ChecksumCRC32 } = await this.#ask(
+      ({ s3, client, how }) =>
+        client.send(new s3.UploadPartCommand({ ...part, ChecksumAlgorithm: 'CRC32' }), how),
+      body.length,
     )
     this.#parts.push({ PartNumber: number, ETag, ...(ChecksumCRC32 && { ChecksumCRC32 }) })
     failPoint('upload: after a part')
@@ -163,26 +162,40 @@ export class S3Upload implements Output {
   async #begin(): Promise<string> {
     const { bucket: Bucket, key: Key } = this.#place
     const Metadata = { [tagKey]: this.#tag }
-    const began = new Date()
+    const began = performance.now()
+    let tries = 0
     failPoint('upload: before create')
-    const { id, attempt } = await this.#ask(async ({ s3, client, how, attempt }) => {
-      const upload = { Bucket, Key, Metadata, ChecksumAlgorithm: 'CRC32' as const }
-      const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand(upload), how)
-      return { id: UploadId ?? '', attempt }
-    })
-    failPoint('upload: after create')
-    // A try whose answer was lost may have begun one, too.
-    if (attempt > 1)
-      await abortUploads(
-        { bucket: Bucket, prefix: Key },
-        { settings: this.#settings, signal: this.#signal },
-        (upload) => upload.key === Key && upload.id !== id && upload.began >= began,
-      )
-    return id
+    try {
+      const id = await this.#ask(async ({ s3, client, how }) => {
+        tries++
+        const upload = { Bucket, Key, Metadata, ChecksumAlgorithm: 'CRC32' as const }
+        const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand(upload), how)
+        return UploadId ?? ''
+      })
+      failPoint('upload: after create')
+      if (tries > 1) await this.#clearTries(performance.now() - began, id)
+      return id
+    } catch (error) {
+      await this.#clearTries(performance.now() - began).catch(() => undefined)
+      throw error
+    }
   }
 
-  #ask<T>(ask: (access: Ask) => Promise<T>): Promise<T> {
-    const asking = { settings: this.#settings, signal: this.#signal, what: 'write' }
+  /** Aborts what was begun by tries whose answers were lost, in the last `withinMs`. */
+  async #clearTries(withinMs: number, id?: string): Promise<void> {
+    const { bucket, key } = this.#place
+    const how = { settings: this.#settings, signal: new AbortController().signal }
+    await abortUploads({ bucket, prefix: key }, how, (upload, uploads) => {
+      // The clock of the service tells whole seconds, and it need not be ours.
+      const own = uploads.find((each) => each.id === id)
+      const since = own ? own.began.getTime() - 1_000 : Date.now() - 60_000
+      const recent = upload.began.getTime() >= since - withinMs
+      return upload.key === key && upload.id !== id && recent
+    })
+  }
+
+  #ask<T>(ask: (access: Ask) => Promise<T>, bytes = 0): Promise<T> {
+    const asking = { settings: this.#settings, signal: this.#signal, what: 'write', bytes }
     return askS3({ ...asking, url: this.path }, ask)
   }
 

@@ -1,3 +1,4 @@
+import { FlatBuffer } from '../arrow/flat-buffer.ts'
 import type { Projection } from './footer.ts'
 
 /** Types that the file stores alike: large and view layouts are read as the plain ones. */
@@ -27,7 +28,7 @@ const structType = 13
  */
 export function editArrowSchema(encoded: string, columns: Projection): string {
   const bytes = Buffer.from(encoded, 'base64')
-  const tables = new Tables(bytes)
+  const tables = new FlatBuffer(bytes)
   // Older writers leave out the four bytes of 0xff before the length.
   const start = tables.uint32(0) === 0xffffffff ? 8 : 4
   const root = start + tables.uint32(start)
@@ -50,7 +51,7 @@ export function editArrowSchema(encoded: string, columns: Projection): string {
 }
 
 /** Takes the fields that are not to `keep` out of the vector at `at`. */
-function keepFields(tables: Tables, at: number, keep: (name: string) => boolean): void {
+function keepFields(tables: FlatBuffer, at: number, keep: (name: string) => boolean): void {
   const kept = tables.elements(at).filter((each) => {
     const name = tables.follow(each, field.name)
     return name !== undefined && keep(tables.text(name))
@@ -63,7 +64,7 @@ function keepFields(tables: Tables, at: number, keep: (name: string) => boolean)
 }
 
 /** `seen` keeps a damaged schema, whose fields share children, from being walked without end. */
-function plain(tables: Tables, at: number, seen: Set<number>): void {
+function plain(tables: FlatBuffer, at: number, seen: Set<number>): void {
   if (seen.has(at)) return
   seen.add(at)
   const slot = tables.slot(at, field.typeType)
@@ -74,57 +75,4 @@ function plain(tables: Tables, at: number, seen: Set<number>): void {
   const children = tables.follow(at, field.children)
   if (children === undefined) return
   for (const each of tables.elements(children)) plain(tables, each, seen)
-}
-
-/** What is needed of the flatbuffers layout: tables with a table of offsets, and vectors of offsets. */
-class Tables {
-  readonly view: DataView
-  readonly #bytes: Buffer
-  #visited = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  uint32(at: number): number {
-    return this.view.getUint32(at, true)
-  }
-
-  /** Where field `index` of the table at `at` is, if it is there. */
-  slot(at: number, index: number): number | undefined {
-    const offsets = at - this.view.getInt32(at, true)
-    const entry = 4 + 2 * index
-    if (entry >= this.view.getUint16(offsets, true)) return undefined
-    const offset = this.view.getUint16(offsets + entry, true)
-    return offset === 0 ? undefined : at + offset
-  }
-
-  /** The byte in field `index` of the table at `at`. */
-  byteAt(at: number, index: number): number | undefined {
-    const slot = this.slot(at, index)
-    return slot === undefined ? undefined : this.view.getUint8(slot)
-  }
-
-  /** What field `index` of the table at `at` points to. */
-  follow(at: number, index: number): number | undefined {
-    const slot = this.slot(at, index)
-    return slot === undefined ? undefined : slot + this.uint32(slot)
-  }
-
-  /** What the elements of the vector at `at` point to. */
-  elements(at: number): number[] {
-    const count = this.uint32(at)
-    // An offset takes 4 bytes, and vectors of fields are read up to four times; damaged ones overlap.
-    this.#visited += count
-    if (this.#visited > this.#bytes.length) throw new RangeError('Expected fewer fields than bytes')
-    return Array.from({ length: count }, (_, i) => {
-      const slot = at + 4 + 4 * i
-      return slot + this.uint32(slot)
-    })
-  }
-
-  text(at: number): string {
-    return this.#bytes.toString('utf8', at + 4, at + 4 + this.uint32(at))
-  }
 }

@@ -15,8 +15,28 @@ export interface FileRoot {
   readonly find: (after: BytePath | undefined, signal: AbortSignal) => AsyncIterable<Found>
   /** The URL of a file, without secrets. */
   readonly uriOf: (found: Found) => string
-  /** How many bytes a file has; 0 if that cannot be said now. */
-  readonly sizeOf: (found: Found) => Promise<number>
+  /** What a file is like now; undefined if that cannot be said. */
+  readonly look: (found: Found) => Promise<Look | undefined>
   /** Opens a file. */
   readonly open: (found: Found) => Promise<ByteSource>
+  /** Tells paths of files that come or change, until the signal aborts; undefined where nobody tells. */
+  readonly watch?: (told: Told, signal: AbortSignal) => Promise<void>
+}
+
+/** What a file is like from outside. */
+export interface Look {
+  /** How many bytes it has. */
+  readonly bytes: number
+  /** When it was last written, in milliseconds since 1970. */
+  readonly modified: number
+  /** Another one, if it is written again. */
+  readonly mark: string
+}
+
+/** Takes what a watch has to tell. */
+export interface Told {
+  /** A file has come, or has changed. */
+  readonly found: (found: Found) => void
+  /** The watch cannot go on. */
+  readonly failed: (error: unknown) => void
 }

@@ -8,6 +8,7 @@ import type { StorageSettings } from '../storage/storage-options.ts'
 import type { FileRoot } from './file-root.ts'
 import { Glob, isGlob } from './glob.ts'
 import { httpRoot, s3Root } from './stored-roots.ts'
+import { watchFolder } from './watch-folder.ts'
 import { type BytePath, bytePath, fileUrl, type Found, pathBytes, walkFiles } from './walk-files.ts'
 
 /** Files read ahead at most. */
@@ -75,9 +76,10 @@ async function inFolder(
 ): Promise<Omit<FileRoot, 'prefix'>> {
   inside?.push(await realpath(pathBytes(folder || '/'), 'latin1'))
   const options = { ...(glob && { glob }), ...(inside && { inside }) }
-  return localRoot(location, folder, (after) =>
+  const root = localRoot(location, folder, (after) =>
     walkFiles(folder, { ...options, ...(after !== undefined && { after }) }),
   )
+  return { ...root, watch: (told, signal) => watchFolder(folder, options, { told, signal }) }
 }
 
 function localRoot(
@@ -94,10 +96,14 @@ function localRoot(
     ahead: localAhead,
     find,
     uriOf: ({ path }) => fileUrl(`${folder}/${path}`),
-    sizeOf: (found) =>
+    look: (found) =>
       stat(bytesOf(found)).then(
-        ({ size }) => size,
-        () => 0,
+        ({ size, mtimeMs }) => ({
+          bytes: size,
+          modified: mtimeMs,
+          mark: `${String(size)} ${String(mtimeMs)}`,
+        }),
+        () => undefined,
       ),
     open: (found) => openFile(bytesOf(found)),
   }

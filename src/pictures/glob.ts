@@ -32,6 +32,11 @@ export class Glob {
     return state.includes(this.#segments.length)
   }
 
+  /** Whether a whole path matches. */
+  matchesPath(path: string): boolean {
+    return this.matches(path.split('/').reduce((at, name) => this.next(at, name), this.start))
+  }
+
   /** `**` may stand for no folder at all. */
   #skip(state: GlobState): GlobState {
     const all = new Set<number>()

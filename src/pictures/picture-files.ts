@@ -61,8 +61,14 @@ export interface Item {
   readonly bytes: number
 }
 
+/** Stands among files for a while in which none comes: what was read so far goes on. */
+export const idle = { kind: 'idle' } as const
+
 /** What a file turned out to be. */
-export type Loaded = { readonly position: Position } & (
+export type Loaded = typeof idle | LoadedFile
+
+/** What a file turned out to be, and where it is. */
+export type LoadedFile = { readonly position: Position } & (
   | { readonly kind: 'item'; readonly item: Item }
   | { readonly kind: 'ignored' }
   | {
@@ -84,7 +90,7 @@ export interface Placed {
 }
 
 /** A larger file is at fault: a column of an Arrow batch holds at most 2 GiB. */
-const limitBytes = 2 ** 30
+export const limitBytes = 2 ** 30
 
 const known: ReadonlySet<string> = new Set(pictureExtensions)
 
@@ -145,19 +151,24 @@ export interface LoadOptions {
 
 /** Reads `files` in order, as many ahead as their root and their bytes allow. */
 export async function* loaded(
-  files: AsyncIterable<Placed>,
+  files: AsyncIterable<Placed | typeof idle>,
   options: LoadOptions,
 ): AsyncGenerator<Loaded> {
-  const reading: { readonly loading: Promise<Loaded>; readonly bytes: number }[] = []
+  const reading: { readonly loading: Promise<LoadedFile>; readonly bytes: number }[] = []
   let aheadBytes = 0
 
-  async function first(): Promise<Loaded> {
+  async function first(): Promise<LoadedFile> {
     const { loading, bytes } = reading.shift() as (typeof reading)[number]
     aheadBytes -= bytes
     return loading
   }
 
   for await (const file of files) {
+    if (!('root' in file)) {
+      while (reading.length > 0) yield await first()
+      yield file
+      continue
+    }
     const bytes = options.wanted ? await sizeOf(file) : 0
     while (reading.length > 0 && aheadBytes + bytes > options.aheadBytes) yield await first()
     const loading = load(file, options)
@@ -173,14 +184,14 @@ export async function* loaded(
 /** Bytes of a file that is going to be read; an error comes when it is read. */
 async function sizeOf({ root, found }: Placed): Promise<number> {
   if (found.kind !== 'file') return 0
-  const bytes = await root.sizeOf(found)
+  const { bytes = 0 } = (await root.look(found)) ?? {}
   return bytes > limitBytes ? 0 : bytes
 }
 
 async function load(
   { root, found, position }: Placed,
   { plan, wanted, only, signal }: LoadOptions,
-): Promise<Loaded> {
+): Promise<LoadedFile> {
   const path = idOf(root, found)
   const likely = isLikely(found, plan.extensions)
   if (likely === 'no') return { kind: 'ignored', position }
@@ -210,16 +221,21 @@ async function load(
 /** What went wrong with a file, under its id where it is one of this machine. */
 function errorOf(id: string, cause: unknown): ConnectorError {
   if (!(cause instanceof ConnectorError)) return unreadable(id, cause)
-  return cause.cause instanceof Error && 'syscall' in cause.cause
+  return isLocal(cause) && cause.cause instanceof Error && 'syscall' in cause.cause
     ? unreadable(id, cause.cause)
     : cause
 }
 
 /** Whether other files may be read all the same; a service that cannot be reached ends the run. */
-function concernsOne({ status, cause }: ConnectorError): boolean {
+export function concernsOne(error: ConnectorError): boolean {
+  const { status, cause } = error
   return status === undefined
-    ? cause instanceof Error && 'code' in cause
+    ? isLocal(error) && cause instanceof Error && 'code' in cause
     : [403, 404, 410, 412].includes(status)
+}
+
+function isLocal({ url }: ConnectorError): boolean {
+  return !/^(s3|https?):/i.test(url)
 }
 
 function faultOf(
@@ -271,7 +287,8 @@ async function contentOf(
   }
 }
 
-function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
+/** The fault of a file that is larger than {@link limitBytes}. */
+export function tooLarge(bytes: number): { readonly code: string; readonly message: string } {
   const message = `Expected at most ${String(limitBytes)} bytes, got ${String(bytes)}`
   return { code: 'TOO_LARGE', message }
 }

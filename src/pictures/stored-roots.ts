@@ -33,7 +33,7 @@ export function httpRoot(location: string, settings: StorageSettings): Root {
       if (after === undefined) yield { path: bytePath(decodeURIComponent(name)), kind: 'file' }
     },
     uriOf: () => shown,
-    sizeOf: () => Promise.resolve(0),
+    look: () => Promise.resolve(undefined),
     open: () => Promise.resolve(httpBytes(location, settings)),
   }
 }
@@ -111,7 +111,10 @@ function inBucket({ location, bucket, settings, prefix, glob, only }: BucketPart
       }
     },
     uriOf: ({ path }) => `s3://${bucket}/${prefix}${pathText(path)}`,
-    sizeOf: (found) => Promise.resolve((found as FoundObject).object.bytes),
+    look(found) {
+      const { bytes, modified, etag } = (found as FoundObject).object
+      return Promise.resolve({ bytes, modified: Number(modified ?? 0), mark: String(etag) })
+    },
     open: (found) => {
       const { object } = found as FoundObject
       return Promise.resolve(s3Bytes({ bucket, key: object.key }, settings, object))
@@ -124,10 +127,7 @@ function kindOf(path: string, glob: Glob | undefined): Found['kind'] | undefined
   const names = path.split('/')
   // An empty object that stands for a folder.
   if (names.at(-1) === '') return undefined
-  if (glob) {
-    const state = names.reduce((at, name) => glob.next(at, name), glob.start)
-    return glob.matches(state) ? 'file' : undefined
-  }
+  if (glob) return glob.matchesPath(path) ? 'file' : undefined
   if (names.slice(0, -1).some((name) => name.startsWith('.'))) return undefined
   return names.at(-1)?.startsWith('.') ? 'other' : 'file'
 }

@@ -101,7 +101,7 @@ async function* walk(tree: Tree, { prefix, state, after, parents }: Place): Asyn
 }
 
 /** Why a link is not followed, as the system would say it. */
-const leadsOut = Object.assign(new Error('a link that leads out'), { code: 'OUTSIDE' })
+export const leadsOut = Object.assign(new Error('a link that leads out'), { code: 'OUTSIDE' })
 
 async function kindOf(
   entry: Dirent,
@@ -110,13 +110,16 @@ async function kindOf(
 ): Promise<'folder' | Found['kind']> {
   const linked = entry.isSymbolicLink()
   const target = linked ? await stat(path).catch(() => undefined) : entry
-  if (linked && target && inside) {
-    const to = await realpath(path, 'latin1')
-    if (!inside.some((folder) => `${to}/`.startsWith(folder === '/' ? folder : `${folder}/`)))
-      return target.isDirectory() ? 'unreadable' : 'outside'
-  }
+  if (linked && target && inside && !(await isWithin(path, inside)))
+    return target.isDirectory() ? 'unreadable' : 'outside'
   if (target?.isDirectory()) return 'folder'
   return !target || target.isFile() ? 'file' : 'other'
+}
+
+/** Whether what is at `path`, all links followed, lies in one of some folders. */
+export async function isWithin(path: Buffer, folders: readonly BytePath[]): Promise<boolean> {
+  const to = await realpath(path, 'latin1')
+  return folders.some((folder) => `${to}/`.startsWith(folder === '/' ? folder : `${folder}/`))
 }
 
 async function identity(folder: Buffer): Promise<string> {

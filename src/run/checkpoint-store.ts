@@ -78,7 +78,7 @@ export class CheckpointStore {
       await wrapped(path, () => store.#start())
       return store
     } catch (error) {
-      await unlock()
+      await store.close()
       throw error
     }
   }
@@ -168,9 +168,10 @@ export class CheckpointStore {
     })
   }
 
-  /** Lets go of the folder. */
+  /** Lets go of the folder. A lock that cannot be removed is taken over when this process has ended. */
   async close(): Promise<void> {
-    await this.#unlock()
+    // What keeps it there has stopped the run, whose error says more.
+    await this.#unlock().catch(() => undefined)
   }
 
   async #start(): Promise<void> {

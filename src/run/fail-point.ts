@@ -6,6 +6,7 @@ export const failPoints = [
   'run: started',
   'resume: checkpoint read',
   'source: listing',
+  'watch: noted',
   'source: after a batch',
   'source: at a barrier',
   'operator: at a barrier',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Flow } from '../flow/flow.ts'
 import type { StoredPlanPart } from './manifest.ts'
 import { withoutSecrets } from '../secrets.ts'
@@ -45,9 +46,10 @@ export function planDifference(
   return lines.length > 0 ? lines : before.flatMap((part, i) => inputsDifference(part, now[i]))
 }
 
-/** JSON has no order of keys, and no functions; what it cannot say is said as text. */
+/** JSON has no order of keys; what it cannot say is said as text, a function by a hash of its source. */
 function canonical(value: unknown): unknown {
-  if (typeof value === 'function' || value === undefined) return undefined
+  if (value === undefined) return undefined
+  if (typeof value === 'function') return `function ${sourceHash(value)}`
   if (typeof value === 'string') return withoutSecrets(value)
   if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
     return String(value)
@@ -59,9 +61,17 @@ function canonical(value: unknown): unknown {
     return Array.from(value as Iterable<unknown>, (element) => canonical(element) ?? null)
   return Object.fromEntries(
     Object.entries(value)
+      .filter(([key, member]) => typeof member !== 'function' || !isListener.test(key))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, member]) => [key, canonical(member)]),
   )
+}
+
+/** Names of functions that are told something, and decide nothing. */
+const isListener = /^on[A-Z]/
+
+function sourceHash(source: unknown): string {
+  return createHash('sha256').update(String(source)).digest('hex').slice(0, 12)
 }
 
 type Settings = Readonly<Record<string, unknown>>

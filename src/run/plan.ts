@@ -89,3 +89,23 @@ export function heavyWanted(
   }
   return wanted
 }
+
+/**
+ * How often each part of the plans of `flows` is read: once for each way from an end to it. What is shared reads its
+ * inputs once.
+ */
+export function readingsOf(flows: readonly Flow<unknown>[]): ReadonlyMap<Flow<unknown>, number> {
+  const readings = new Map<Flow<unknown>, number>()
+  function read(part: Flow<unknown>, times: number): void {
+    readings.set(part, (readings.get(part) ?? 0) + times)
+  }
+  for (const flow of flows) read(flow, 1)
+  const met = new Set<object>()
+  for (const part of [...partsOf(flows)].reverse()) {
+    const { inputs = [], shared } = part.info
+    if (shared && met.has(shared)) continue
+    if (shared) met.add(shared)
+    for (const input of inputs) read(input, shared ? 1 : (readings.get(part) ?? 0))
+  }
+  return readings
+}

@@ -66,6 +66,14 @@ export interface Durable {
   readonly folders?: readonly FolderMove[]
 }
 
+/** What the plan of a run says of its parts. */
+export interface PlanFacts {
+  /** Heavy columns that are read behind each part. */
+  readonly wanted?: ReadonlyMap<object, ReadonlySet<string>>
+  /** How often each part is read. */
+  readonly readings?: ReadonlyMap<object, number>
+}
+
 /** Lane of the rejects and their sink; no flow of a job can have that name. */
 export const rejectLane = '(rejects)'
 
@@ -90,6 +98,8 @@ export class Run {
   readonly slots = new Map<string, Slot>()
   /** Heavy columns that are read behind each part of the plan. */
   readonly wanted: ReadonlyMap<object, ReadonlySet<string>>
+  /** How often each part of the plan is read. */
+  readonly readings: ReadonlyMap<object, number>
   /** By the name that each will have. */
   readonly folders = new Map<string, FolderMove>()
   readonly publications: Publication[] = []
@@ -107,15 +117,17 @@ export class Run {
   #due: Barrier | undefined
   #requested = new Set<() => void>()
   #draining = false
+  readonly #end = new AbortController()
 
   constructor(
     settings: RunSettings = {},
-    wanted: ReadonlyMap<object, ReadonlySet<string>> = new Map(),
+    { wanted = new Map(), readings = new Map() }: PlanFacts = {},
     checkpoint?: Durable,
     windows?: ReadonlyMap<object, number>,
   ) {
     this.#windows = windows
     this.wanted = wanted
+    this.readings = readings
     this.seed = settings.seed ?? 0
     this.threads = settings.threads
     this.only = settings.only && new Selection(settings.only)
@@ -204,8 +216,14 @@ export class Run {
     this.folders.set(move.to, move)
   }
 
-  /** Removes what the run spilled, unless a checkpoint needs it. */
+  /** Aborts when the run has ended, for what works on behalf of readers that may not come. */
+  get ended(): AbortSignal {
+    return this.#end.signal
+  }
+
+  /** Ends it, and removes what it spilled, unless a checkpoint needs it. */
   async close(): Promise<void> {
+    this.#end.abort()
     if (this.#folder && !this.durable)
       await rm(await this.#folder, { recursive: true, force: true })
   }

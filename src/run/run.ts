@@ -4,7 +4,7 @@ import { type Flow, flowOf } from '../flow/flow.ts'
 import { Checkpointer, type CheckpointOptions } from './checkpointer.ts'
 import { drive } from './drive.ts'
 import { type SharedMemory, withinMemory } from './memory.ts'
-import { flowsOf, heavyWanted, type Job, type NamedFlow, rowTotal } from './plan.ts'
+import { flowsOf, heavyWanted, type Job, type NamedFlow, readingsOf, rowTotal } from './plan.ts'
 import { discard, publish } from './publish.ts'
 import { rejectFlow, RejectLog } from './reject-log.ts'
 import { unreplayable } from './replayable.ts'
@@ -106,7 +106,8 @@ async function running(
 ): Promise<RunSummary> {
   const started = performance.now()
   const flows = named.map(({ flow }) => flow)
-  const state = new Run(options, heavyWanted(flows), checkpointer?.durable, windows)
+  const facts = { wanted: heavyWanted(flows), readings: readingsOf(flows) }
+  const state = new Run(options, facts, checkpointer?.durable, windows)
   const tally = new Tally(state, flows)
   const bounded = flows.every((flow) => flow.bounded)
   const rejects = new RejectLog(

@@ -10,6 +10,12 @@ export interface Asking extends Tried {
   readonly settings: StorageSettings
   /** Ends the tries. */
   readonly signal: AbortSignal
+  /**
+   * Bytes that are sent: each MiB may take as long as an answer.
+   *
+   * @default 0
+   */
+  readonly bytes?: number
 }
 
 /** What a single try is given. */
@@ -22,11 +28,12 @@ export interface Ask extends S3Access {
 
 /** Makes a request of S3, again until it is answered or the deadline is over; each try has a time limit. */
 export async function askS3<T>(
-  { settings, signal, what, url }: Asking,
+  { settings, signal, what, url, bytes = 0 }: Asking,
   ask: (access: Ask) => Promise<T>,
 ): Promise<T> {
   const access = await s3Access(settings)
-  const { deadlineMs, requestTimeoutMs: timeoutMs } = settings
+  const { deadlineMs, requestTimeoutMs } = settings
+  const timeoutMs = requestTimeoutMs * Math.max(1, Math.ceil(bytes / 2 ** 20))
   return retrying(
     (attempt) =>
       limited(

@@ -40,7 +40,7 @@ async function connect(settings: StorageSettings): Promise<S3Access> {
     maxAttempts: 1,
     followRegionRedirects: true,
     forcePathStyle: pathStyle,
-    requestHandler: { connectionTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs },
+    requestHandler: { connectionTimeout: requestTimeoutMs },
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
     ...(anonymous && {

@@ -2,8 +2,9 @@ import type {
   ListMultipartUploadsCommandInput,
   ListMultipartUploadsCommandOutput,
 } from '@aws-sdk/client-s3'
+import { ConnectorError } from '../errors.ts'
 import { askS3, type Asking } from './ask-s3.ts'
-import { s3Url } from './s3-bytes.ts'
+import { type S3Place, s3Url } from './s3-bytes.ts'
 
 /** An upload that was neither completed nor aborted. */
 export interface OpenUpload {
@@ -21,24 +22,39 @@ interface Uploading {
   readonly prefix: string
 }
 
-/** Aborts the open uploads of keys with a prefix that are `chosen`. */
+/** Aborts those of the open uploads of keys with a prefix that are `chosen` among all of them. */
 export async function abortUploads(
   place: Uploading,
   how: Pick<Asking, 'settings' | 'signal'>,
-  chosen: (upload: OpenUpload) => boolean,
+  chosen: (upload: OpenUpload, all: readonly OpenUpload[]) => boolean,
 ): Promise<void> {
   const found: OpenUpload[] = []
-  for await (const upload of openUploads(place, how)) if (chosen(upload)) found.push(upload)
-  for (const { id, key } of found) {
-    const url = s3Url({ bucket: place.bucket, key })
-    const upload = { Bucket: place.bucket, Key: key, UploadId: id }
-    await askS3({ ...how, what: 'abort the upload of', url }, ({ s3, client, how: options }) =>
-      client.send(new s3.AbortMultipartUploadCommand(upload), options),
+  for await (const upload of openUploads(place, how)) found.push(upload)
+  for (const { id, key } of found.filter((upload) => chosen(upload, found)))
+    await abortUpload({ bucket: place.bucket, key }, id, how)
+}
+
+/** Aborts an upload, if it is there (any more). */
+export async function abortUpload(
+  place: S3Place,
+  id: string,
+  how: Pick<Asking, 'settings' | 'signal'>,
+): Promise<void> {
+  const upload = { Bucket: place.bucket, Key: place.key, UploadId: id }
+  try {
+    await askS3(
+      { ...how, what: 'abort the upload of', url: s3Url(place) },
+      ({ s3, client, how: options }) =>
+        client.send(new s3.AbortMultipartUploadCommand(upload), options),
     )
+  } catch (error) {
+    // A try whose answer was lost may have aborted it.
+    if (!(error instanceof ConnectorError) || error.status !== 404) throw error
   }
 }
 
-async function* openUploads(
+/** The open uploads of keys with a prefix. */
+export async function* openUploads(
   { bucket, prefix }: Uploading,
   how: Pick<Asking, 'settings' | 'signal'>,
 ): AsyncGenerator<OpenUpload> {

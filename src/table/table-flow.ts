@@ -6,24 +6,27 @@ import type { Slot } from '../flow/slot.ts'
 import { release, slotOf } from '../flow/slot-of.ts'
 import { Flow, type FlowInfo } from '../flow/flow.ts'
 import { closeKernel } from '../kernels/kernel.ts'
-import { sharedTable } from './shared-table.ts'
-import type { StoredTable } from './stored-table.ts'
-
-/** Makes a table on disk; yields the control messages that pass meanwhile. The reader closes the table. */
-export type MakeTable = (context: Context) => AsyncGenerator<Control, StoredTable>
+import { type MakeTable, SharedTables } from './shared-table.ts'
 
 /**
  * A flow whose rows lie in a table on disk before the first comes out. A blocking operator
  * behind it takes the table over and adds its columns; another reader gets wide batches. In a run the
- * table is made once, for all who read it at the same time.
+ * table is made once, for all who read it.
  */
 export class TableFlow extends Flow<RecordBatch> {
   /** Makes the table without reading it out. */
   readonly table: MakeTable
 
   constructor(make: MakeTable, info: FlowInfo) {
-    super((context) => readOut(this, context), info)
-    this.table = sharedTable(this, make)
+    super((context) => readOut(this, context), {
+      ...info,
+      shared: make,
+      release: (context) => {
+        tables.release(context)
+      },
+    })
+    const tables = new SharedTables(this, make)
+    this.table = tables.table
   }
 }
 

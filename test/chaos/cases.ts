@@ -6,8 +6,14 @@ import { vectorRows } from './inputs.ts'
 /** A run that is killed and compared with one that is not. */
 export interface Case {
   readonly name: string
-  /** The command that reads `inputs` and writes everything under `out`. */
-  readonly args: (inputs: string, out: string) => readonly string[]
+  /** The command that reads `inputs` and writes everything under `out`; `data` is a copy of the inputs in a bucket. */
+  readonly args: (inputs: string, out: string, data?: string) => readonly string[]
+  /**
+   * Whether `out` is in a bucket.
+   *
+   * @default false
+   */
+  readonly inBucket?: boolean
   /** Ids of all rows of the inputs. */
   readonly ids: (inputs: string) => readonly string[]
   /** Files, or folders of parts, with one row for each item that is no reject. */
@@ -52,17 +58,29 @@ const pipelines = [
   ...['merge plain parquet', 'merge plain both', 'unbounded plain parts', 'unbounded online parts'],
 ] as const
 
+/** Those whose pictures, rows and outputs are in a bucket. */
+const bucketPipelines = [
+  's3 files plain parquet',
+  's3 parquet plain both',
+  's3 rows fat jsonl',
+  's3 unbounded plain parts',
+] as const
+
 type Pipeline = (typeof pipelines)[number]
+type BucketPipeline = (typeof bucketPipelines)[number]
 type Workflow = 'report' | 'fit' | 'score'
 
 /** Name of a case. */
-export type CaseName = Pipeline | Workflow
+export type CaseName = Pipeline | BucketPipeline | Workflow
 
 /** Every case, by name. */
 export const cases: Readonly<Record<CaseName, Case>> = {
   ...(Object.fromEntries(pipelines.map((name) => [name, pipelineCase(name)])) as Readonly<
     Record<Pipeline, Case>
   >),
+  ...(Object.fromEntries(
+    bucketPipelines.map((name) => [name, { ...pipelineCase(name.slice(3)), name, inBucket: true }]),
+  ) as Readonly<Record<BucketPipeline, Case>>),
   report: {
     ...workflow('report', (out) => ['--out', join(out, 'report')]),
     tables: ['report/items.parquet', 'report/embeddings.parquet'],
@@ -84,15 +102,15 @@ export function fitForScore(inputs: string): readonly string[] {
   return workflow('fit', () => ['--out', join(inputs, 'models')]).args(inputs, '')
 }
 
-function pipelineCase(name: Pipeline): Case {
+function pipelineCase(name: string): Case {
   const [source, chain, sink] = name.split(' ') as [string, string, string]
   const unbounded = source === 'unbounded'
   const rejects = unbounded ? 'rejects' : 'rejects.parquet'
   return {
     name,
-    args: (inputs, out) => [
-      ...['run', pipeline, source, chain, sink, inputs, out, '--json', '--quiet'],
-      ...['--rejects', join(out, rejects)],
+    args: (inputs, out, data) => [
+      ...['run', pipeline, source, chain, sink, inputs, out, ...(data ? [data] : [])],
+      ...['--json', '--quiet', '--rejects', `${out}/${rejects}`],
     ],
     ids: (inputs) => idsOf(source, inputs),
     tables: sinkTables[sink] ?? [],

@@ -7,7 +7,7 @@ import { Trials } from './trial.ts'
 type At = readonly [point: FailPoint, times: number]
 
 /**
- * Where the processes of each run die, one after the other: each resumes the run of the one before. 60
+ * Where the processes of each run die, one after the other: each resumes the run of the one before. 70
  * kills in all, each fail point at least once, and each comes at its place: a run that does not come
  * by there fails the test.
  */
@@ -152,6 +152,31 @@ const deaths: readonly (readonly [CaseName, readonly At[]])[] = [
     ],
   ],
   ['score', [['sink: after write', 1]]],
+  [
+    's3 rows fat jsonl',
+    [
+      ['upload: after create', 1],
+      ['upload: after a part', 2],
+      ['upload: before complete', 1],
+      ['upload: after complete', 1],
+    ],
+  ],
+  [
+    's3 files plain parquet',
+    [
+      ['source: at a barrier', 3],
+      ['upload: before create', 1],
+      ['upload: after a part', 1],
+    ],
+  ],
+  [
+    's3 unbounded plain parts',
+    [
+      ['upload: after create', 2],
+      ['upload: after complete', 1],
+      ['upload: before complete', 2],
+    ],
+  ],
 ]
 
 const trials = new Trials()
@@ -172,9 +197,9 @@ describe('a run that is killed and resumed', () => {
     },
   )
 
-  it('dies at every fail point, 60 times in all', () => {
+  it('dies at every fail point, 70 times in all', () => {
     const kills = deaths.flatMap(([, at]) => at.map(([point]) => point))
     expect([...new Set(kills)].sort()).toEqual([...failPoints].sort())
-    expect(kills).toHaveLength(60)
+    expect(kills).toHaveLength(70)
   })
 })

@@ -1,6 +1,7 @@
 /**
- * The pipelines of the crash tests: `pipeline.ts SOURCE CHAIN SINK INPUTS OUT`. Sources give little at
- * a time and rest in between, so that there are many checkpoints; ids that end in 3 are rejected.
+ * The pipelines of the crash tests: `pipeline.ts SOURCE CHAIN SINK INPUTS OUT [DATA]`. Sources give little at
+ * a time and rest in between, so that there are many checkpoints; ids that end in 3 are rejected. OUT may be
+ * in a bucket, and so may DATA, which is INPUTS otherwise.
  */
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
@@ -16,9 +17,11 @@ import {
   operate,
   Rejects,
   source,
+  stateless,
   take,
   tensorColumn,
   textColumn,
+  withColumns,
 } from 'millrace'
 import { fromFiles } from 'millrace/connectors/from-files'
 import { fromParquet } from 'millrace/connectors/from-parquet'
@@ -35,13 +38,14 @@ import { neighbors } from 'millrace/operators/neighbors'
 import { pca } from 'millrace/operators/pca'
 import { perceptualHash } from 'millrace/operators/perceptual-hash'
 import { resize } from 'millrace/operators/resize'
-import type { Observable } from 'rxjs'
+import { map, type Observable } from 'rxjs'
 
 type Rows = Observable<RecordBatch>
 
 interface Folders {
   readonly inputs: string
   readonly out: string
+  readonly data: string
 }
 
 /**
@@ -110,15 +114,15 @@ function row(i: number): RecordBatch {
   return batchOf([textColumn('id', [`r${String(i)}`]), tensorColumn('embedding', [8], values)])
 }
 
-function pictures({ inputs }: Folders): Rows {
-  const files = fromFiles(join(inputs, 'pictures'), { batchRows: 1 }).pipe(slowly(), contentHash())
+function pictures({ inputs, data }: Folders): Rows {
+  const files = fromFiles(`${data}/pictures`, { batchRows: 1 }).pipe(slowly(), contentHash())
   const small = files.pipe(decode({ onError: 'reject' }), resize({ width: 2, height: 2 }))
   const model = join(inputs, 'tiny.onnx')
   return small.pipe(perceptualHash(), infer({ model, onError: 'reject' }), flatten())
 }
 
-function vectors(name: 'a' | 'b', { inputs }: Folders): Rows {
-  return fromParquet(join(inputs, `${name}.parquet`), { batchRows: 4 }).pipe(slowly(), refuse())
+function vectors(name: 'a' | 'b', { data }: Folders): Rows {
+  return fromParquet(`${data}/${name}.parquet`, { batchRows: 4 }).pipe(slowly(), refuse())
 }
 
 const sources: Readonly<Record<string, (folders: Folders) => Rows>> = {
@@ -128,6 +132,11 @@ const sources: Readonly<Record<string, (folders: Folders) => Rows>> = {
   unbounded: () => rows(100, false).pipe(slowly(1, 25), refuse()),
   concat: (folders) => concatFlows([vectors('a', folders), vectors('b', folders)].map(flow)),
   merge: (folders) => mergeFlows(...[vectors('a', folders), vectors('b', folders)].map(flow)),
+}
+
+function fattened(batch: RecordBatch): RecordBatch {
+  const text = [...column(batch, 'id')].map((id) => String(id).padEnd(220_000, '.'))
+  return withColumns(batch, [textColumn('text', text)])
 }
 
 const learning = { warmupRows: 12, windowRows: 6 }
@@ -147,11 +156,14 @@ const chains: Readonly<Record<string, (rows: Rows, out: string) => Rows>> = {
     return scored.pipe(neighbors({ ...index, windowRows: 6 }))
   },
   duplicates: (rows) => rows.pipe(duplicates()),
+  /** So that there are several parts to upload. */
+  fat: (rows) => rows.pipe(stateless(map(fattened))),
 }
 
 /** What is written of each chain: columns that any Parquet reader knows. */
 const written: Readonly<Record<string, readonly string[]>> = {
   plain: ['id'],
+  fat: ['id', 'text'],
   fit: ['id', 'familiarity', 'familiarity_percentile', 'near_id', 'near_distance'],
   online: ['id', 'familiarity', 'near_id', 'near_distance'],
   duplicates: ['id', 'exact_group', 'near_group', 'near_by'],
@@ -171,14 +183,14 @@ const sinks: Readonly<
   Record<string, (rows: Rows, at: Sinking) => Readonly<Record<string, Observable<unknown>>>>
 > = {
   parquet: (rows, { out, columns }) => ({
-    items: rows.pipe(parquet(join(out, 'items.parquet'), columns)),
+    items: rows.pipe(parquet(`${out}/items.parquet`, columns)),
   }),
   jsonl: (rows, { out, columns }) => ({
-    items: rows.pipe(toJsonl(join(out, 'items.jsonl'), { columns })),
+    items: rows.pipe(toJsonl(`${out}/items.jsonl`, { columns })),
   }),
   // Parts of an unbounded run.
   parts: (rows, { out, columns }) => ({
-    parts: rows.pipe(parquet(join(out, 'parts'), columns)),
+    parts: rows.pipe(parquet(`${out}/parts`, columns)),
   }),
   both(rows, { out, columns }) {
     const [one, other] = fanOut(2)(rows)
@@ -190,15 +202,15 @@ const sinks: Readonly<
     return twice(one, other, { out, columns }, 10)
   },
   groups: (rows, { out, columns }) => ({
-    items: rows.pipe(parquet(join(out, 'items.parquet'), columns)),
-    groups: rows.pipe(duplicateGroups(), parquet(join(out, 'groups.parquet'))),
+    items: rows.pipe(parquet(`${out}/items.parquet`, columns)),
+    groups: rows.pipe(duplicateGroups(), parquet(`${out}/groups.parquet`)),
   }),
 }
 
 function twice(one: Rows, other: Rows, { out, columns }: Sinking, restMs: number) {
-  const lines = toJsonl(join(out, 'lines.jsonl'), { columns: ['id'] })
+  const lines = toJsonl(`${out}/lines.jsonl`, { columns: ['id'] })
   return {
-    items: one.pipe(parquet(join(out, 'items.parquet'), columns)),
+    items: one.pipe(parquet(`${out}/items.parquet`, columns)),
     lines: other.pipe(slowly(restMs, Infinity), lines),
   }
 }
@@ -207,12 +219,13 @@ function flow(rows: Rows): Flow<RecordBatch> {
   return flowOf(rows)
 }
 
-export default function pipeline([sourceName, chainName, sinkName, inputs, out]: string[]) {
+export default function pipeline([sourceName, chainName, sinkName, ...places]: string[]) {
+  const [inputs, out, data = inputs] = places
   const source = sources[sourceName ?? '']
   const chain = chains[chainName ?? '']
   const sink = sinks[sinkName ?? '']
   const columns = written[chainName ?? '']
-  if (!source || !chain || !sink || !columns || inputs === undefined || out === undefined)
+  if (!source || !chain || !sink || !columns || !inputs || !out || !data)
     throw new Error('Expected SOURCE CHAIN SINK INPUTS OUT')
-  return sink(chain(source({ inputs, out }), out), { out, columns })
+  return sink(chain(source({ inputs, out, data }), out), { out, columns })
 }

@@ -16,10 +16,12 @@ let rows = 0
 let failed = 0
 for (let seed = from; seed <= to; seed++) {
   const simulated = await simulateRun(seed)
-  deaths += simulated.deaths
-  rows += simulated.rows
+  const shared = await simulateRun(seed, { shared: true })
+  deaths += simulated.deaths + shared.deaths
+  rows += simulated.rows + shared.rows
   const failures = [
     ['run', simulated.failure],
+    ['run with shared tables', shared.failure],
     ['endless run', await simulateEndless(seed)],
     ['store', await simulateStore(seed)],
   ].flatMap(([what, failure]) => (failure === undefined ? [] : [`${String(what)}: ${failure}`]))

@@ -1,9 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Case, type CaseName, cases, fitForScore } from './cases.ts'
 import { makeInputs } from './inputs.ts'
 import { type Command, type Ended, type Kill, killedRun, start } from './killed-run.ts'
+import { bucket, type S3, startS3 } from '../helpers/s3-proxy.ts'
+import { filesUnder } from '../helpers/workflows.ts'
 import { compare, type Finding, type Outcome, outcomeOf, seenTooEarly, untimed } from './outcome.ts'
 
 /** What came of a run that was killed and resumed. */
@@ -30,6 +32,7 @@ export class Trials {
   readonly #folder = mkdtempSync(join(tmpdir(), 'millrace-crash-'))
   readonly #references = new Map<CaseName, Promise<{ outcome: Outcome; sums: string }>>()
   #inputs: Promise<string> | undefined
+  readonly #buckets: S3[] = []
   #count = 0
 
   /** Runs a case under a checkpoint, killed at each of `kills`, and compares what it left. */
@@ -50,18 +53,22 @@ export class Trials {
   async begin(name: CaseName): Promise<Begun> {
     const given = cases[name]
     const [inputs, reference] = await Promise.all([this.#made(), this.#reference(name)])
-    const folder = this.#newFolder()
+    const place = await this.#newPlace(given)
+    const { out } = place
     async function outcome() {
-      return { found: await outcomeOf(given, join(folder, 'out')), reference: reference.outcome }
+      await place.fetch()
+      return { found: await outcomeOf(given, out), reference: reference.outcome }
     }
     return {
-      command: { args: given.args(inputs, 'out'), cwd: folder },
-      out: join(folder, 'out'),
+      command: place.command(inputs),
+      out,
       early: async () => seenTooEarly(given, await outcome()),
       async finding(ended) {
         const finding = compare(given, given.ids(inputs), await outcome())
         const sums = otherSums(sumsOf(given, ended), reference.sums)
-        return { ...finding, differences: [...endedWell(ended), ...sums, ...finding.differences] }
+        const left = place.uploads().map((key) => `an upload of ${key} was left open`)
+        const { differences } = finding
+        return { ...finding, differences: [...endedWell(ended), ...sums, ...left, ...differences] }
       },
     }
   }
@@ -70,6 +77,7 @@ export class Trials {
   async close(): Promise<void> {
     await Promise.allSettled(this.#references.values())
     if (this.#inputs) rmSync(await this.#inputs, { recursive: true, force: true })
+    await Promise.all(this.#buckets.map((s3) => s3.close()))
   }
 
   #made(): Promise<string> {
@@ -86,9 +94,10 @@ export class Trials {
     const known = this.#references.get(name)
     if (known) return known
     const made = this.#made().then(async (inputs) => {
-      const folder = this.#newFolder()
-      const ended = await ran({ args: cases[name].args(inputs, 'out'), cwd: folder })
-      const outcome = await outcomeOf(cases[name], join(folder, 'out'))
+      const { folder, out, command, fetch } = await this.#newPlace(cases[name])
+      const ended = await ran(command(inputs))
+      await fetch()
+      const outcome = await outcomeOf(cases[name], out)
       rmSync(folder, { recursive: true })
       return { outcome, sums: sumsOf(cases[name], ended) }
     })
@@ -96,11 +105,57 @@ export class Trials {
     return made
   }
 
-  #newFolder(): string {
-    const folder = join(this.#folder, String(this.#count++))
-    mkdirSync(join(folder, 'out'), { recursive: true })
-    return folder
+  async #newPlace({ args, inBucket }: Case): Promise<Place> {
+    const name = String(this.#count++)
+    const folder = join(this.#folder, name)
+    const out = join(folder, 'out')
+    mkdirSync(out, { recursive: true })
+    if (!inBucket)
+      return {
+        ...{ folder, out, fetch: () => Promise.resolve(), uploads: () => [] },
+        command: (inputs) => ({ args: args(inputs, 'out'), cwd: folder }),
+      }
+    // One each: what is written tells where it was to go.
+    const s3 = await this.#bucket()
+    return {
+      ...{ folder, out, uploads: () => s3.openUploads() },
+      async fetch() {
+        rmSync(out, { recursive: true })
+        mkdirSync(out)
+        for (const key of await s3.keys('out/')) {
+          const path = join(folder, key)
+          mkdirSync(dirname(path), { recursive: true })
+          writeFileSync(path, (await s3.get(key)) ?? '')
+        }
+      },
+      command: (inputs) => ({
+        args: args(inputs, `s3://${bucket}/out`, `s3://${bucket}/inputs`),
+        cwd: folder,
+        env: s3.env,
+      }),
+    }
   }
+
+  /** A bucket with the inputs. */
+  async #bucket(): Promise<S3> {
+    const [s3, inputs] = await Promise.all([startS3(), this.#made()])
+    this.#buckets.push(s3)
+    for (const name of filesUnder(inputs))
+      await s3.put(`inputs/${name}`, readFileSync(join(inputs, name)))
+    return s3
+  }
+}
+
+/** Where a case runs. */
+interface Place {
+  readonly folder: string
+  /** The folder of its outputs, here. */
+  readonly out: string
+  readonly command: (inputs: string) => Command
+  /** Fetches the outputs, if they are in a bucket. */
+  readonly fetch: () => Promise<void>
+  /** Keys of uploads that are open. */
+  readonly uploads: () => readonly string[]
 }
 
 async function ran(command: { readonly args: readonly string[]; readonly cwd: string }) {

@@ -25,6 +25,8 @@ export type Paced = <T>(source: Observable<T>) => Flow<T>
 export interface Subject {
   /** Makes the job, new each time, which writes into the folder `out`. `paced` goes behind its sources, and behind what blocks. */
   readonly job: (out: string, paced: Paced) => Job | Promise<Job>
+  /** Fetches what it wrote elsewhere into the folder `out`. */
+  readonly fetch?: (out: string) => Promise<void>
   /**
    * Batches from one checkpoint to the next.
    *
@@ -66,7 +68,7 @@ export async function straight(subject: Subject, { threads = 2 } = {}): Promise<
       threads,
       maxRejectRatio: 1,
     })
-    return outcome(summary, out)
+    return outcome(subject, summary, out)
   })
 }
 
@@ -87,7 +89,7 @@ export async function inParts(
       if (part > 1) await cp(before, checkpoint, { recursive: true })
       await rm(before, { recursive: true, force: true })
       const summary = await onePart(subject, { cut, part, out, checkpoint })
-      if (summary) return { outcome: await outcome(summary, out), parts: part }
+      if (summary) return { outcome: await outcome(subject, summary, out), parts: part }
     }
     throw new Error('Expected the run to end, got 100 parts')
   })
@@ -208,7 +210,8 @@ function settled(signal: AbortSignal, wait: (resolve: () => void) => void): Prom
   })
 }
 
-async function outcome(summary: RunSummary, out: string): Promise<Outcome> {
+async function outcome(subject: Subject, summary: RunSummary, out: string): Promise<Outcome> {
+  await subject.fetch?.(out)
   const { rows, rejected, operators, sinks } = summary
   return {
     files: await filesIn(out),

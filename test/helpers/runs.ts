@@ -13,7 +13,7 @@ export function saved(state: unknown): Saved {
 
 /** A run that goes on from `states`, by slot, and spills into `folder`. */
 export function runFrom(states: ReadonlyMap<string, Saved>, folder = tmpdir()): Run {
-  return new Run({}, new Map(), { id: 'test', folder, restored: structuredClone(states) })
+  return new Run({}, {}, { id: 'test', folder, restored: structuredClone(states) })
 }
 
 /** The counters of a run, by slot. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
@@ -36,6 +36,8 @@ export interface S3 extends FaultyServer {
   put(key: string, bytes: Uint8Array | string): Promise<void>
   /** An object's bytes, not over HTTP; undefined if there is none. */
   get(key: string): Promise<Buffer | undefined>
+  /** Removes an object, not over HTTP. */
+  remove(key: string): Promise<void>
   /** Keys with the prefix, in order. */
   keys(prefix?: string): Promise<readonly string[]>
   /** Every upload in parts that was begun. */
@@ -72,6 +74,7 @@ export async function startS3(): Promise<S3> {
       const path = objectFile(server.folder, bucket, key)
       return existsSync(path) ? readFile(path) : undefined
     },
+    remove: (key) => rm(objectFile(server.folder, bucket, key)),
     keys: (prefix) => service.keys(prefix),
     uploads: () => service.uploads.all,
     openUploads: () =>

@@ -11,6 +11,8 @@ export interface Upload {
   readonly id: string
   readonly bucket: string
   readonly key: string
+  /** When it was created. */
+  readonly began: Date
   state: 'open' | 'completed' | 'aborted'
   readonly parts: Map<number, { readonly tag: string; readonly bytes: number }>
 }
@@ -28,7 +30,7 @@ export class Uploads {
   created(bucket: string, key: string, answer: Answer): Answer {
     const id = /<UploadId>(.*?)<\/UploadId>/.exec(String(answer.body))?.[1]
     if (id !== undefined)
-      this.#uploads.set(id, { id, bucket, key, state: 'open', parts: new Map() })
+      this.#uploads.set(id, { id, bucket, key, began: new Date(), state: 'open', parts: new Map() })
     return answer
   }
 
@@ -93,7 +95,9 @@ export class Uploads {
         upload.state === 'open' && upload.bucket === bucket && upload.key.startsWith(prefix),
     )
     const uploads = open.map(
-      ({ id, key }) => `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`,
+      ({ id, key, began }) =>
+        // S3 tells the second.
+        `<Upload><Key>${key}</Key><UploadId>${id}</UploadId><Initiated>${began.toISOString().replace(/\.\d+/, '')}</Initiated></Upload>`,
     )
     const result = `<Bucket>${bucket}</Bucket><IsTruncated>false</IsTruncated>${uploads.join('')}`
     const body = `<?xml version="1.0" encoding="UTF-8"?>\n<ListMultipartUploadsResult>${result}</ListMultipartUploadsResult>`

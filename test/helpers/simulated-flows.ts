@@ -13,7 +13,14 @@ import { source } from '../../src/flow/source.ts'
 import { zipFlows } from '../../src/flow/zip-flows.ts'
 import { operateTable } from '../../src/table/column-store.ts'
 import type { Scheduler } from './scheduler.ts'
-import { type Operation, OperationStep, pairOf, type PlanPart, totalled } from './simulated-plan.ts'
+import {
+  type Operation,
+  OperationStep,
+  pairOf,
+  type PlanPart,
+  type Table,
+  totalled,
+} from './simulated-plan.ts'
 
 const { schema } = batchOf([textColumn('id', [])])
 
@@ -21,6 +28,7 @@ const { schema } = batchOf([textColumn('id', [])])
 export class FlowBuilder {
   readonly #scheduler: Scheduler
   readonly #fans = new Map<PlanPart, readonly Flow<RecordBatch>[]>()
+  readonly #tables = new Map<PlanPart, Flow<RecordBatch>>()
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
@@ -33,9 +41,14 @@ export class FlowBuilder {
     if (part.type === 'rebatch')
       return flowOf(this.build(part.input).pipe(rebatch({ rows: part.rows })))
     if (part.type === 'limit') return flowOf(this.build(part.input).pipe(limit(part.rows)))
-    if (part.type === 'table') return table(this.build(part.input))
+    if (part.type === 'table') return this.#table(part)
     if (part.type === 'concat') return concatFlows(part.inputs.map((input) => this.build(input)))
     if (part.type === 'merge') return mergeFlows(...part.inputs.map((input) => this.build(input)))
+    if (part.type === 'first')
+      return first(
+        part,
+        part.inputs.map((input) => this.build(input)),
+      )
     if (part.type === 'zip') return this.#zip(part.inputs.map((input) => this.build(input)))
     let fan = this.#fans.get(part.fan)
     if (!fan) {
@@ -43,6 +56,20 @@ export class FlowBuilder {
       this.#fans.set(part.fan, fan)
     }
     return fan[part.index] as Flow<RecordBatch>
+  }
+
+  /** Puts the number of all rows behind each id, by a blocking operator. */
+  #table(part: Table): Flow<RecordBatch> {
+    return flowOf(this.#totals(part).pipe(joined(heightOf(part))))
+  }
+
+  /** One flow for all readers of a table. */
+  #totals(part: Table): Flow<RecordBatch> {
+    const { input, stacked } = part
+    const below = stacked ? this.#totals(input as Table) : this.build(input)
+    const made = this.#tables.get(part) ?? flowOf(below.pipe(total))
+    this.#tables.set(part, made)
+    return made
   }
 
   #source(name: string, rows: number, size: number): Flow<RecordBatch> {
@@ -126,27 +153,63 @@ export class FlowBuilder {
   }
 }
 
-/** Puts the number of all rows behind each id, by a blocking operator. */
-function table(input: Flow<RecordBatch>): Flow<RecordBatch> {
-  const totals = operateTable({
-    name: 'total',
-    schema: (given) => schemaWith(given, [new Field('total', new Int32(), true)]),
-    async *run(rows) {
-      for await (const { numRows } of rows.read(['id']))
-        yield batchOf([int32Column('total', new Array<number>(numRows).fill(rows.numRows))])
+/** The first rows of any of `inputs`, by a number in place of their ids. */
+function first(
+  { name, rows }: { readonly name: string; readonly rows: number },
+  inputs: readonly Flow<RecordBatch>[],
+): Flow<RecordBatch> {
+  const numbered = operate<RecordBatch, RecordBatch>({
+    name: 'numbered',
+    schema: (given) => given,
+    settings: { name },
+    start() {
+      let count = 0
+      return {
+        *next(batch) {
+          yield batchWith(idsOf(batch).map(() => name + String(count++)))
+        },
+        snapshot: () => count,
+        restore(saved: unknown) {
+          count = saved as number
+        },
+      }
     },
   })
-  const joined = operate<RecordBatch, RecordBatch>({
+  return flowOf(mergeFlows(...inputs).pipe(limit(rows), numbered))
+}
+
+/** Adds the number of all rows as a column. */
+const total = operateTable({
+  name: 'total',
+  schema: (given) => schemaWith(given, [new Field('total', new Int32(), true)]),
+  async *run(rows) {
+    for await (const { numRows } of rows.read(['id']))
+      yield batchOf([int32Column('total', new Array<number>(numRows).fill(rows.numRows))])
+  },
+})
+
+function heightOf({ input, stacked }: Table): number {
+  return stacked ? 1 + heightOf(input as Table) : 1
+}
+
+/** Puts that number behind each id, `times` times. */
+function joined(times: number) {
+  return operate<RecordBatch, RecordBatch>({
     name: 'joined',
     schema: () => schema,
     start: () => ({
       *next(batch) {
-        const all = [...(batch.getChild('total') ?? [])].map(Number)
-        yield batchWith(idsOf(batch).map((id, row) => totalled(id, all[row] ?? -1)))
+        const totals = [...(batch.getChild('total') ?? [])].map(Number)
+        yield batchWith(
+          idsOf(batch).map((id, row) => {
+            let made = id
+            for (let i = 0; i < times; i++) made = totalled(made, totals[row] ?? -1)
+            return made
+          }),
+        )
       },
     }),
   })
-  return flowOf(input.pipe(totals, joined))
 }
 
 /** The ids of a batch. */

@@ -11,11 +11,20 @@ export type PlanPart =
   | ({ readonly type: 'operate'; readonly input: PlanPart } & Operation)
   | { readonly type: 'rebatch'; readonly input: PlanPart; readonly rows: number }
   | { readonly type: 'limit'; readonly input: PlanPart; readonly rows: number }
-  | { readonly type: 'table'; readonly input: PlanPart }
+  | Table
   | Joint<'concat'>
   | Joint<'merge'>
   | Joint<'zip'>
+  | (Joint<'first'> & { readonly name: string; readonly rows: number })
   | { readonly type: 'branch'; readonly fan: PlanPart; readonly index: number; readonly of: number }
+
+/** A blocking operator. */
+export interface Table {
+  readonly type: 'table'
+  readonly input: PlanPart
+  /** Whether it stands on the table that is its input, with nothing in between. */
+  readonly stacked: boolean
+}
 
 interface Joint<Type> {
   readonly type: Type
@@ -53,9 +62,14 @@ export interface Foretold {
 /** A pipeline: a part per sink. */
 export type SimulatedPlan = readonly PlanPart[]
 
-/** Draws a pipeline of a few parts. */
-export function drawPlan(random: Random): SimulatedPlan {
+/**
+ * Draws a pipeline of a few parts. If tables may be `shared` some have several readers: in one flow, behind what
+ * ends early, and in flows of their own.
+ */
+export function drawPlan(random: Random, { shared = false } = {}): SimulatedPlan {
   let names = 0
+  /** Tables that another flow may read too: none that waits for a branch which that is to read itself. */
+  let tables: PlanPart[] = []
   function below(n: number): number {
     return Math.floor(random.uniform() * n)
   }
@@ -83,21 +97,42 @@ export function drawPlan(random: Random): SimulatedPlan {
     return parts.map((part) => foretell(part)).every(({ ordered, rejects }) => ordered && !rejects)
   }
   function next(part: PlanPart): PlanPart {
-    const kind = below(9)
+    const kind = below(shared ? 12 : 9)
     if (kind <= 2) return operation(part)
     if (kind === 3) return { type: 'rebatch', input: part, rows: 1 + below(6) }
     if (kind === 4 && mayEndEarly(part)) return { type: 'limit', input: part, rows: 1 + below(20) }
-    if (kind === 8) return { type: 'table', input: part }
-    const other = chain(below(2))
+    if (kind === 8) return table(part)
+    const other = reader() ?? chain(below(2))
     if (kind === 5)
       return { type: 'concat', inputs: below(2) === 0 ? [part, other] : [other, part] }
     if (kind === 6) return { type: 'merge', inputs: [part, other] }
+    if (kind >= 9) return first(part, other)
     return mayEndEarly(part, other) ? { type: 'zip', inputs: [part, other] } : part
+  }
+  /** Takes the first rows that come, whichever they are. */
+  function first(...inputs: readonly PlanPart[]): PlanPart {
+    if (inputs.some((input) => foretell(input).rejects)) return { type: 'merge', inputs }
+    return { type: 'first', inputs, name: `f${String(++names)}-`, rows: 1 + below(8) }
+  }
+  function table(input: PlanPart): PlanPart {
+    const made: Table = { type: 'table', input, stacked: shared && input.type === 'table' }
+    tables.push(made)
+    return made
+  }
+  /** Now and then a table that has a reader already. */
+  function reader(): PlanPart | undefined {
+    return shared && below(3) > 0 ? tables[below(tables.length)] : undefined
   }
   function chain(length: number): PlanPart {
     let part = source()
+    if (shared && below(3) === 0) part = table(part)
     for (let i = 0; i < length; i++) part = next(part)
     return part
+  }
+  function extended(part: PlanPart, most: number): PlanPart {
+    let made = part
+    for (let i = below(most); i > 0; i--) made = next(made)
+    return made
   }
   const ends: PlanPart[] = []
   for (let end = below(2); end >= 0; end--) {
@@ -106,10 +141,16 @@ export function drawPlan(random: Random): SimulatedPlan {
     if (below(2) === 0) ends.push(part)
     else
       for (let index = 0; index < of; index++) {
-        let branch: PlanPart = { type: 'branch', fan: part, index, of }
-        for (let i = below(3); i > 0; i--) branch = next(branch)
-        ends.push(branch)
+        const before = tables
+        tables = [...tables]
+        const branch: PlanPart = { type: 'branch', fan: part, index, of }
+        ends.push(extended(shared && below(2) === 0 ? table(branch) : branch, 3))
+        const read = reader()
+        if (read) ends.push(extended(read, 3))
+        tables = before
       }
+    const read = reader()
+    if (read) ends.push(extended(read, 3))
   }
   return ends
 }
@@ -144,6 +185,12 @@ export function foretell(
     return { ...input, ids: input.ids.map((id) => totalled(id, total)) }
   }
   const inputs = part.inputs.map((input) => foretell(input, rejects))
+  if (type === 'first') {
+    const rows = inputs.reduce((sum, input) => sum + input.ids.length, 0)
+    const length = Math.min(rows, part.rows)
+    const ids = Array.from({ length }, (_, i) => part.name + String(i))
+    return { ids, ordered: true, rejects: false }
+  }
   const ids =
     type === 'zip'
       ? zipped(inputs[0]?.ids ?? [], inputs[1]?.ids ?? [])

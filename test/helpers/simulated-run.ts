@@ -38,11 +38,12 @@ interface Life {
 
 /**
  * Draws a pipeline, runs it with checkpoints on a disk that crashes and fails, resumes it until it ends,
- * and compares what it wrote with what was foretold. The same seed does the same.
+ * and compares what it wrote with what was foretold. The same seed does the same. Tables may be `shared`: see
+ * {@link drawPlan}.
  */
-export async function simulateRun(seed: number): Promise<Simulated> {
+export async function simulateRun(seed: number, { shared = false } = {}): Promise<Simulated> {
   const random = new Random(seed, 1)
-  const plan = drawPlan(random)
+  const plan = drawPlan(random, { shared })
   const expected = expectedOf(plan)
   let rows = 0
   for (const { lines } of expected.values()) rows += lines.length

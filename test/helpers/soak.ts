@@ -24,9 +24,6 @@ const kinds = [
  */
 export const rowStateBytes = 4 * 1792 + 300 + 200 + 100
 
-/** How far the level of a command may be higher with more pictures: some megabytes lie idle in the allocator. */
-export const soakTolerance = 1.05
-
 /** What a folder of pictures holds. */
 export interface Pictures {
   readonly folder: string
@@ -159,6 +156,63 @@ function memoryOf(pid: number): { resident: number; peak: number } | undefined {
  */
 export function levelOf(curve: readonly number[]): number {
   return curve.toSorted((a, b) => a - b)[Math.floor(0.95 * curve.length)] ?? 0
+}
+
+/** The levels of a run's halves; its first tenth, in which the windows fill, is left out. */
+export function halvesOf(curve: readonly number[]): {
+  readonly first: number
+  readonly second: number
+} {
+  const [start, middle] = [0.1, 0.5].map((part) => Math.floor(part * curve.length))
+  return { first: levelOf(curve.slice(start, middle)), second: levelOf(curve.slice(middle)) }
+}
+
+/** A run on so many pictures. */
+export interface SoakedFiles {
+  /** How many. */
+  readonly files: number
+  /** See {@link Soaked}. */
+  readonly curve: readonly number[]
+  /** See {@link Soaked}. */
+  readonly peak: number
+}
+
+/** What a run on many pictures may take. */
+export interface SoakBounds {
+  /** Bytes at any time. */
+  readonly peak: number
+  /** Its level over that of runs on few pictures, and that of its second half over that of its first. */
+  readonly ratio: number
+}
+
+/** One thing that is measured of a run, and its bound, in bytes. */
+export interface SoakCheck {
+  /** What it is. */
+  readonly what: string
+  readonly bytes: number
+  readonly most: number
+}
+
+/**
+ * Checks a run on many pictures: its peak; its level beside the highest of the runs on `few`, since that differs by
+ * 5 % and more from run to run; and the level of its second half beside that of its first, where rows that are held
+ * would show. What rows may add, as the operators state it, is taken off.
+ */
+export function soakChecks(
+  few: readonly SoakedFiles[],
+  many: SoakedFiles,
+  { peak, ratio }: SoakBounds,
+): readonly SoakCheck[] {
+  const stated = many.files * rowStateBytes
+  const { first, second } = halvesOf(many.curve)
+  const reference = Math.max(
+    ...few.map(({ curve, files }) => levelOf(curve) - files * rowStateBytes),
+  )
+  return [
+    ...[...few, many].map((run) => ({ what: 'peak', bytes: run.peak, most: peak })),
+    { what: 'level', bytes: levelOf(many.curve) - stated, most: reference * ratio },
+    { what: 'level of the second half', bytes: second - stated, most: first * ratio },
+  ]
 }
 
 /** The most in each tenth of the time. */

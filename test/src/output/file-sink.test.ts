@@ -7,7 +7,8 @@ import { batchOf, textColumn } from '../../../src/batch/batch.ts'
 import { type Disk, nodeDisk } from '../../../src/disk.ts'
 import type { Context } from '../../../src/flow/context.ts'
 import type { Writer } from '../../../src/flow/sink.ts'
-import { type FileFormat, fileSink, type FileSinkState } from '../../../src/output/file-sink.ts'
+import type { FileFormat } from '../../../src/output/file-format.ts'
+import { fileSink, type FileSinkState } from '../../../src/output/file-sink.ts'
 import { Run } from '../../../src/run/run-state.ts'
 
 let folder: string
@@ -49,7 +50,7 @@ type State = FileSinkState<number>
 type Lines = Writer<State> & { readonly stage: () => Promise<State> }
 
 function context(id = 'run1', disk: Disk = nodeDisk): Context {
-  const run = new Run({ disk }, new Map(), { id, folder })
+  const run = new Run({ disk }, {}, { id, folder })
   return { signal: new AbortController().signal, run }
 }
 

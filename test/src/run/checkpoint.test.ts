@@ -7,10 +7,12 @@ import { map } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
 import { batchOf, textColumn } from '../../../src/batch/batch.ts'
+import { nodeDisk } from '../../../src/disk.ts'
 import { operate } from '../../../src/flow/operate.ts'
 import { sink } from '../../../src/flow/sink.ts'
 import { source } from '../../../src/flow/source.ts'
 import { stateless } from '../../../src/flow/stateless.ts'
+import { resumePoint } from '../../../src/run/resume-point.ts'
 import { run, type RunOptions } from '../../../src/run/run.ts'
 import { letters, refuse } from '../../helpers/flows.ts'
 
@@ -103,6 +105,17 @@ describe('a run with checkpoints', () => {
     const done = await run(flow(), { ...kept({ resume: true }), rejects })
     expect(done).toMatchObject({ rows: 40, rejected: 4, sinks: [{ rows: 36 }, { rows: 4 }] })
     expect(await idsIn(at('rejects.jsonl'))).toEqual(['a7', 'a17', 'a27', 'a37'])
+  })
+
+  it('fails with what stopped it, though it cannot let go of its folder either', async () => {
+    const disk = {
+      ...nodeDisk,
+      lock: () => Promise.resolve(() => Promise.reject(new Error('EACCES: unlink'))),
+    }
+    const failing = run(letters('a', 40).pipe(failAt('a15', { now: true })), { ...kept(), disk })
+    const error: unknown = await failing.catch((cause: unknown) => cause)
+    expect(error).toMatchObject({ message: 'the power is gone' })
+    expect(resumePoint(error)).toBeDefined()
   })
 
   it('is not run again when it has finished', async () => {

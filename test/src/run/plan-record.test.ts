@@ -4,10 +4,14 @@ import { describe, expect, it } from 'vitest'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
 import { toParquet } from '../../../connectors/to-parquet.ts'
 import { decode } from '../../../operators/decode.ts'
+import { duplicates } from '../../../operators/duplicates.ts'
+import { familiarity } from '../../../operators/familiarity.ts'
+import { filter } from '../../../operators/filter.ts'
 import { gmm } from '../../../operators/gmm.ts'
 import { pca } from '../../../operators/pca.ts'
 import { reuse } from '../../../operators/reuse.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
+import type { FamiliarityStrategy } from '../../../src/models/density.ts'
 import { planDifference, planRecord } from '../../../src/run/plan-record.ts'
 
 /** A part of a plan that is never read. */
@@ -43,6 +47,16 @@ describe('planRecord', () => {
       { key: 'toJsonl', name: 'toJsonl', inputs: ['mergeFlows'] },
       { key: 'toParquet', name: 'toParquet', inputs: ['mergeFlows'] },
     ])
+  })
+
+  it('has a hash of the source of each function, but of none that is told something', () => {
+    const settings = { of: (x: number) => x, by: { rule: (x: number) => x + 1, onGap: () => 1 } }
+    const written = JSON.parse(chain(['a', settings])[0]?.settings ?? '') as object
+    expect(written).toEqual({
+      of: expect.stringMatching(/^function [0-9a-f]{12}$/) as string,
+      by: { rule: expect.stringMatching(/^function [0-9a-f]{12}$/) as string },
+    })
+    expect(chain(['a', { ...settings, of: (x: number) => x }])).toEqual(chain(['a', settings]))
   })
 
   it('writes settings in one way', () => {
@@ -91,8 +105,38 @@ const changes: readonly (readonly [string, Observable<unknown>, Observable<unkno
     one.pipe(toJsonl('x')),
     '- toJsonl {"columns":["a"]}',
   ],
+  [
+    'a rule that is a function',
+    one.pipe(duplicates({ rule: () => 0.1 })),
+    one.pipe(duplicates({ rule: () => 0.2 })),
+    expect.stringMatching(
+      /^\+ duplicates \{"rule":\{"k":9,"threshold":"function [0-9a-f]{12}","type":"function"\}\}$/,
+    ) as string,
+  ],
+  [
+    'a strategy',
+    one.pipe(familiarity({ strategy: strategyOf(() => 1) })),
+    one.pipe(familiarity({ strategy: strategyOf(() => 2) })),
+    expect.stringMatching(/^\+ familiarity \{"strategy":\{.*"make":"function /) as string,
+  ],
+  [
+    'options of a strategy',
+    one.pipe(familiarity({ strategy: { type: 'gmm', components: 2 } })),
+    one.pipe(familiarity({ strategy: { type: 'gmm', components: 3 } })),
+    '+ familiarity {"strategy":{"components":3,"type":"gmm"}}',
+  ],
+  [
+    'a predicate',
+    one.pipe(filter({ columns: ['id'], where: ({ id }) => id === 'a' })),
+    one.pipe(filter({ columns: ['id'], where: ({ id }) => id === 'b' })),
+    expect.stringMatching(/^\+ filter \{"where":".*id === /) as string,
+  ],
   ['where', reused('1'), reused('2'), '+ reuse {"where":{"label":"2"}}'],
 ]
+
+function strategyOf(make: () => unknown): FamiliarityStrategy {
+  return { type: 'own', make, fromState: make } as unknown as FamiliarityStrategy
+}
 
 function reused(label: string): Observable<unknown> {
   const otherwise = (flow: Observable<RecordBatch>) => flow
@@ -102,7 +146,7 @@ function reused(label: string): Observable<unknown> {
 describe('a plan', () => {
   it.each(changes)('differs by %s', (_name, before, now, line) => {
     const [a, b] = [before, now].map((flow) => planRecord([flowOf(flow)]))
-    expect(planDifference(a ?? [], b ?? [])).toContain(line)
+    expect(planDifference(a ?? [], b ?? [])).toContainEqual(line)
   })
 })
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { limit } from '../../../operators/limit.ts'
+import { fanOut } from '../../../src/flow/fan-out.ts'
 import { Flow, flowOf } from '../../../src/flow/flow.ts'
+import { mergeFlows } from '../../../src/flow/merge-flows.ts'
 import { source } from '../../../src/flow/source.ts'
-import { rowTotal } from '../../../src/run/plan.ts'
+import { readingsOf, rowTotal } from '../../../src/run/plan.ts'
+import { operateTable } from '../../../src/table/column-store.ts'
 import { letters } from '../../helpers/flows.ts'
 
 const signal = new AbortController().signal
@@ -28,5 +31,20 @@ describe('rowTotal', () => {
   ]
   it.each(cases)('counts the rows $name', async ({ flows, total }) => {
     expect(await rowTotal(flows, signal)).toBe(total)
+  })
+})
+
+describe('readingsOf', () => {
+  const table = operateTable({ name: 'table', schema: (input) => input, run: () => [] })
+  const rows = letters('a', 2)
+  const twice = mergeFlows(rows, rows)
+  const shared = flowOf(twice.pipe(table))
+  const above = flowOf(shared.pipe(table))
+  const [one, two] = fanOut(2)(mergeFlows(above, above, shared))
+
+  it('counts a part once for each way to it, and what is below a table or a fan once for all', () => {
+    const readings = readingsOf([mergeFlows(one, one), two])
+    const counts = [one, two, above, shared, twice, rows].map((part) => readings.get(part))
+    expect(counts).toEqual([2, 1, 2, 2, 1, 2])
   })
 })

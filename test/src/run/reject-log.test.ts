@@ -23,7 +23,7 @@ interface Setup extends Partial<RejectLogOptions> {
 
 function logOf({ durable = true, restored, ...options }: Setup = {}): RejectLog {
   const kept = { id: 'run1', folder, ...(restored && { restored: structuredClone(restored) }) }
-  const run = new Run({ spillDir: folder }, new Map(), durable ? kept : undefined)
+  const run = new Run({ spillDir: folder }, {}, durable ? kept : undefined)
   const given = { flows: ['x', 'y'], ordered: true, maxRatio: 0.5, rowsRead: () => 0 }
   return new RejectLog({ ...given, ...options }, run)
 }

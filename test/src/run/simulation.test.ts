@@ -4,6 +4,7 @@ import { simulateRun } from '../../helpers/simulated-run.ts'
 import { simulateStore } from '../../helpers/simulated-store.ts'
 
 const seeds = 200
+const sharedSeeds = 60
 const manySeedsMs = 120_000
 
 /** What was wrong, by seed, for the seeds from 1 on. */
@@ -58,6 +59,24 @@ describe('a run on a disk that crashes', () => {
     [12817, 'counts no row in a checkpoint that comes while that is being written'],
   ])('with seed %i %s', async (seed) => {
     expect((await simulateRun(seed)).failure).toBeUndefined()
+  })
+})
+
+describe('a run with tables that have several readers, on a disk that crashes', () => {
+  it(
+    `loses and doubles nothing, for ${String(sharedSeeds)} seeds`,
+    async () => {
+      const failures = await failuresOf(
+        async (seed) => (await simulateRun(seed, { shared: true })).failure,
+        sharedSeeds,
+      )
+      expect(failures).toEqual([])
+    },
+    manySeedsMs,
+  )
+
+  it('keeps what a checkpoint has of a table that failed, when another reader comes', async () => {
+    expect((await simulateRun(1246, { shared: true })).failure).toBeUndefined()
   })
 })
 

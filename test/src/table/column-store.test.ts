@@ -352,7 +352,7 @@ describe('operateTable', () => {
     expect((out[2] as Rejects).rows).toEqual([later])
     expect(out).toHaveLength(4)
     expect([...column(out[3] as RecordBatch, 'b')]).toEqual([0, 1, 4])
-    expect([...barrier.states.keys()]).toEqual(['a', 'b', 'b rows'])
+    expect([...barrier.states.keys()]).toEqual(['a', 'a messages', 'b', 'b messages', 'b rows'])
     expect(countsOf(run)).toMatchObject({
       a: { rowsIn: 3, rowsKept: 3, rejected: 0, dropped: 0 },
       b: { rowsIn: 3, rowsKept: 3, rejected: 0, dropped: 0 },

@@ -32,7 +32,7 @@ const reject = { id: 'r', operator: 'o', code: 'C', message: 'm', attempt: 1 }
 
 /** A run with checkpoints that goes on from `states`. */
 function resumed(states: ReadonlyMap<string, Saved> = new Map(), settings: object = {}): Run {
-  return new Run(settings, new Map(), { id: 'test', folder, restored: structuredClone(states) })
+  return new Run(settings, {}, { id: 'test', folder, restored: structuredClone(states) })
 }
 
 /** What a checkpoint has when `barrier` has come through. */
@@ -273,6 +273,7 @@ describe('a table at checkpoints', () => {
     await expect(pulled(chain(), run)).rejects.toThrow('the power is gone')
     const states = checkpointOf(run)
     expect([...states].filter(([, { ended }]) => ended).map(([key]) => key)).toEqual([
+      'a messages',
       'a',
       'rows@a',
     ])
@@ -350,7 +351,13 @@ describe('a table with several readers, at checkpoints', () => {
     const failed = await Promise.allSettled(branches().map((flow) => pulled(flow, run)))
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     const states = checkpointOf(run)
-    expect([...states.keys()].sort()).toEqual(['done', 'rows@sums', 'sums'])
+    expect([...states.keys()].sort()).toEqual([
+      'done',
+      'done messages',
+      'rows@sums',
+      'sums',
+      'sums messages',
+    ])
     dying = false
     const next = resumed(states)
     const [late = [], other = []] = await Promise.all(branches().map((flow) => pulled(flow, next)))
