@@ -19,6 +19,7 @@ import {
   type Files,
   gzippedTarFiles,
   parquetFiles,
+  pictureFiles,
   tarFiles,
   textFiles,
 } from '../helpers/fuzz-files.ts'
@@ -120,6 +121,13 @@ const formats: readonly Format[] = [
     path: 'labels/1.txt',
     open: (folder) => fromYolo(folder, reject),
     inputs: 150,
+  },
+  {
+    name: 'fromYolo, pictures',
+    files: pictureFiles,
+    path: 'images/2.png',
+    open: (folder) => fromYolo(folder, reject),
+    inputs: 100,
   },
   {
     name: 'fromYolo, data.yaml',

@@ -12,7 +12,7 @@ export const fuzzSeed = Number(process.env['MILLRACE_FUZZ_SEED'] ?? 20_261_129)
 export const fuzzRuns = Number(process.env['MILLRACE_FUZZ_RUNS'] ?? 1)
 
 /** How long an input may take. */
-const limitMs = 20_000
+const limitMs = 10_000
 
 /** What buffers may grow by while an input is read: many times the size of any. */
 const limitBytes = 256 * 2 ** 20
