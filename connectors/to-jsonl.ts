@@ -1,9 +1,8 @@
-import type { DataType, RecordBatch } from 'apache-arrow'
+import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { columnsOf } from '../src/batch/batch.ts'
-import { jsonOf } from '../src/batch/json-value.ts'
 import type { WriteSummary } from '../src/flow/sink.ts'
 import { columnList, knownOptions } from '../src/options.ts'
+import { jsonRows } from '../src/output/json-rows.ts'
 import { inPieces, lineSink } from '../src/output/line-sink.ts'
 import { outputLocation } from '../src/storage/location.ts'
 import { type StorageOptions, storageSettings } from '../src/storage/storage-options.ts'
@@ -55,14 +54,5 @@ export function toJsonl(
 }
 
 function* lines(batch: RecordBatch): Generator<string> {
-  const columns = columnsOf(batch).map(({ field, vector }) => ({
-    key: field.name,
-    vector,
-    json: jsonOf(field.type as DataType),
-  }))
-  for (let row = 0; row < batch.numRows; row++) {
-    const object: Record<string, unknown> = {}
-    for (const { key, vector, json } of columns) object[key] = json(vector.get(row))
-    yield `${JSON.stringify(object)}\n`
-  }
+  for (const row of jsonRows(batch)) yield `${row}\n`
 }

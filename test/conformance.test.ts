@@ -530,6 +530,14 @@ const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = 
     },
   },
   'from-parquet': {
+    'of a bucket': {
+      async job(out, paced) {
+        await s3.put('stored.parquet', await readFile(join(folder, 'stored.parquet')))
+        const rows = fromParquet(`s3://${bucket}/stored.parquet`, { batchRows: 2 })
+        return paced(rows).pipe(toJsonl(join(out, 'rows.jsonl')))
+      },
+      cuts: 3,
+    },
     plain: {
       job: (out, paced) =>
         paced(fromParquet(join(folder, 'stored.parquet'), { batchRows: 2 })).pipe(

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { byteCount, didYouMean, kindOf } from '../options.ts'
+import { setStorageDefaults } from '../storage/storage-options.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import { guarantees } from '../run/guarantee.ts'
 import { UsageError } from './usage-error.ts'
@@ -68,7 +69,37 @@ export function addRunOptions(command: Command, { checkpoints = true } = {}): Co
     .option('--threads <n>', 'worker threads (default: the number of cores)', positiveIntegerOf)
     .addOption(memoryOption())
   if (checkpoints) addCheckpointOptions(command)
-  return command.addOption(jsonOption()).option('--quiet', 'show no progress')
+  return addStorageOptions(command).addOption(jsonOption()).option('--quiet', 'show no progress')
+}
+
+/** Adds how buckets and URLs are reached, for all sources and sinks. */
+export function addStorageOptions(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'address of an S3 server (default: AWS_ENDPOINT_URL_S3, or AWS)')
+    .option('--region <name>', 'region of the buckets (default: AWS_REGION, or the profile)')
+    .option('--anonymous', 'read public buckets without credentials')
+    .option(
+      '--request-timeout <time>',
+      'longest time without an answer before a request is tried again (default: 30s)',
+      timeOf,
+    )
+    .hook('preAction', () => {
+      const { requestTimeout: requestTimeoutMs, ...given } = command.opts<StorageFlags>()
+      const { endpoint, region, anonymous } = given
+      setStorageDefaults({
+        ...(endpoint !== undefined && { endpoint }),
+        ...(region !== undefined && { region }),
+        ...(anonymous && { anonymous }),
+        ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+      })
+    })
+}
+
+interface StorageFlags {
+  readonly endpoint?: string
+  readonly region?: string
+  readonly anonymous?: true
+  readonly requestTimeout?: number
 }
 
 /** What a command is given about checkpoints. */

@@ -66,7 +66,7 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
 export function configureCompare(command: Command, load: LoadWorkflow<CompareOptions>): void {
   command
     .argument('<fit>', 'folder of fitted models, or a source that is fitted')
-    .argument('<other>', 'folder, picture, glob or Parquet file that is compared with it')
+    .argument('<other>', 'what is compared with it: a source as of report')
   addRunOptions(addInputOptions(command), { checkpoints: false }).action(
     async (fit: string, other: string) => {
       await configured(command)
@@ -84,7 +84,10 @@ export function sourceOf(text: string): SourceSpec {
 }
 
 function addSourceOptions(command: Command): Command {
-  command.argument('<source...>', 'folder, picture, glob or Parquet file, or split=PATH')
+  command.argument(
+    '<source...>',
+    'folder, picture, glob, Parquet, Arrow, tar, CSV, JSON lines, COCO or YOLO file, also s3:// and http(s)://, or split=SOURCE',
+  )
   return addRunOptions(addInputOptions(command))
 }
 

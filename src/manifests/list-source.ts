@@ -1,11 +1,11 @@
-import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
+import { type Field, type RecordBatch, Schema } from 'apache-arrow'
 import { batchOf, type Column } from '../batch/batch.ts'
-import { heavy } from '../batch/schema.ts'
 import { DataError, FlowError } from '../errors.ts'
 import { Rejects } from '../flow/control.ts'
 import type { Flow } from '../flow/flow.ts'
 import { memoryOf } from '../flow/memory.ts'
 import { Skipped, source } from '../flow/source.ts'
+import { itemSchema } from '../pictures/picture-files.ts'
 import type { Selection } from '../run/selection.ts'
 import { columnOf } from '../tasks/row-values.ts'
 import type { TaskValue } from '../tasks/task.ts'
@@ -74,12 +74,8 @@ export interface ListSource<P> {
   readonly open: (signal: AbortSignal) => Promise<OpenList<P>>
 }
 
-/** The columns that come first where rows have pictures. */
-export const pictureFields: readonly Field[] = [
-  ...['id', 'uri', 'label', 'split'].map((name) => new Field(name, new Utf8(), true)),
-  heavy(new Field('image', new Binary(), true)),
-  new Field('bytes', new Int32(), true),
-]
+/** The columns that come first where rows have pictures: those of files. */
+export const pictureFields: readonly Field[] = itemSchema.fields
 
 /** Batches' worth of bytes that are held: in the making, read ahead, and two with the next operator. */
 const windowBatches = 4

@@ -151,7 +151,8 @@ function pathWithin(folder: string, path: string): string | undefined {
 
 function joined(folder: string, path: string): string {
   if (parseLocation('root', folder).kind === 'file') return resolve(folder, path)
-  return `${folder.replace(/\/$/, '')}/${posix.normalize(path)}`
+  const below = posix.normalize(path)
+  return below === '.' ? folder : `${folder.replace(/\/$/, '')}/${below}`
 }
 
 async function textOf(

@@ -4,11 +4,12 @@ import { select } from '../batch/batch.ts'
 import { selectedSchema } from '../batch/selected-schema.ts'
 import { openBytes } from '../storage/open-bytes.ts'
 import type { StorageOptions } from '../storage/storage-options.ts'
-import { ConnectorError, DataError } from '../errors.ts'
+import { DataError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { sink, type Writer, type WriteSummary } from '../flow/sink.ts'
 import type { FileFormat } from './file-format.ts'
 import { fileSink, type FileSinkState } from './file-sink.ts'
+import { print } from './print.ts'
 import { schemaWithoutRows } from './schema-without-rows.ts'
 
 /** A format of text, a line or more for each row. */
@@ -189,17 +190,4 @@ function toStdout(name: string, text: LineText): Writer<never> {
     },
     abort: () => undefined,
   }
-}
-
-/** Waits until the reader has taken what was written, which is the backpressure of a pipe. */
-function print(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(chunk, (cause) => {
-      if (!cause) resolve()
-      else {
-        const message = `Expected to write to standard output, got ${cause.message}`
-        reject(new ConnectorError(message, { url: '-', retryable: false }, { cause }))
-      }
-    })
-  })
 }

@@ -23,7 +23,7 @@ export function outputsAt(
   id = run?.id ?? randomBytes(6).toString('hex'),
 ): OutputStore {
   return parseLocation('path', path).kind === 's3'
-    ? s3Outputs({ settings: storageSettings(storage), signal })
+    ? s3Outputs({ settings: storageSettings(storage), signal, again: run?.durable ?? false })
     : diskOutputs({ id, disk: run?.disk ?? nodeDisk })
 }
 

@@ -15,23 +15,33 @@ interface Writing {
   readonly settings: StorageSettings
   /** Ends the writing; not what is cleared away. */
   readonly signal: AbortSignal
+  /** Whether the run may be one that is done again: then what it left under a key before is aborted. */
+  readonly again: boolean
 }
 
 /** Buckets as a place for outputs: what is not published yet is an upload that nobody sees. */
 export function s3Outputs(writing: Writing): OutputStore {
-  const { settings } = writing
+  const { settings, again } = writing
   const clearing = { settings, signal: new AbortController().signal }
+  async function clear({ bucket, key }: S3Place, kept?: string): Promise<void> {
+    await abortUploads(
+      { bucket, prefix: key },
+      clearing,
+      (upload) => upload.key === key && upload.id !== kept,
+    )
+  }
+
   return {
-    create: (path) => Promise.resolve(new S3Upload({ place: placeOf(path) }, writing)),
+    async create(path) {
+      const place = placeOf(path)
+      // One that was begun before the first checkpoint.
+      if (again) await clear(place)
+      return new S3Upload({ place }, writing)
+    },
     async resume(state) {
       const saved = state as UploadState
-      const { bucket, key } = saved.place
       // One that was begun after the checkpoint.
-      await abortUploads(
-        { bucket, prefix: key },
-        clearing,
-        (upload) => upload.key === key && upload.id !== saved.upload,
-      )
+      await clear(saved.place, saved.upload)
       return new S3Upload(saved, writing)
     },
     publish: (state, { taken }) => publish(state as UploadState, { settings, taken }),

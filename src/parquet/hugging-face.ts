@@ -57,22 +57,28 @@ export class HuggingFace {
   /** The schema with the usual columns. */
   readonly schema: Schema
   readonly #columns = new Map<string, Translated>()
+  readonly #storedNames: ReadonlySet<unknown>
+  readonly #names: ReadonlySet<unknown>
   readonly #url: string
 
   /** Of `stored`, the schema of a file at `url` with key-value `metadata`. */
   constructor(stored: Schema, { metadata, url, conventions }: Said) {
     this.stored = stored
+    this.#storedNames = new Set(stored.names)
     this.#url = url
-    if (conventions === 'huggingface') this.#translate(featuresOf(metadata.get(metadataKey)))
+    // Writers of Arrow put it into that schema, those of Parquet beside it.
+    const said = metadata.get(metadataKey) ?? stored.metadata.get(metadataKey)
+    if (conventions === 'huggingface') this.#translate(featuresOf(said))
     this.schema = this.#columns.size === 0 ? stored : this.#usual()
+    this.#names = new Set(this.schema.names)
   }
 
   /** Where the column `name` comes from, if there is one. */
   origin(name: string): ColumnOrigin | undefined {
     const translated = this.#columns.get(name)
     if (translated?.kind === 'picture') return { column: name, field: 'bytes' }
-    if (this.stored.names.includes(name)) return { column: name, field: undefined }
-    return this.schema.names.includes(name) ? { column: 'image', field: 'path' } : undefined
+    if (this.#storedNames.has(name)) return { column: name, field: undefined }
+    return this.#names.has(name) ? { column: 'image', field: 'path' } : undefined
   }
 
   /** The values of the column `name`, of rows as they are stored. */
@@ -85,7 +91,7 @@ export class HuggingFace {
   }
 
   #translate(features: Readonly<Record<string, Feature | undefined>>): void {
-    const hasUri = this.stored.names.includes('uri')
+    const hasUri = this.#storedNames.has('uri')
     for (const { name, type } of this.stored.fields) {
       const feature = features[name]
       if (isPicture(type as DataType) && (feature === undefined || feature._type === 'Image'))

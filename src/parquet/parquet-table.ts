@@ -65,7 +65,7 @@ export class ParquetTable {
     options: TableOptions & { readonly wanted: ReadonlySet<string> | undefined },
   ) {
     const { ids, usual, partitions } = origins
-    const folders = [...partitions.keys()].filter((name) => !usual.schema.names.includes(name))
+    const folders = [...partitions.keys()].filter((name) => !usual.origin(name))
     const all = schemaWith(
       usual.schema,
       folders.map((name) => textColumn(name, []).field),

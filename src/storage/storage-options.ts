@@ -52,13 +52,22 @@ export type StorageSettings = {
 
 const known = ['endpoint', 'region', 'pathStyle', 'anonymous', 'requestTimeoutMs', 'deadlineMs']
 
+let defaults: StorageOptions = {}
+
+/** Has all sources and sinks of this process use `options`, as far as theirs say nothing: for a command line. */
+export function setStorageDefaults(options: StorageOptions): void {
+  storageSettings(options)
+  defaults = options
+}
+
 /**
  * The settings for `options`, and the environment as far as they say nothing.
  *
  * @throws {OptionError} if one is unknown, out of range, or the endpoint is not an HTTP URL
  */
-export function storageSettings(options: StorageOptions = {}): StorageSettings {
-  knownOptions('storage', options, known)
+export function storageSettings(given: StorageOptions = {}): StorageSettings {
+  knownOptions('storage', given, known)
+  const options = { ...defaults, ...given }
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
   // A variable that is set to nothing is as good as unset.
   const endpoint = options.endpoint ?? (AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || undefined)

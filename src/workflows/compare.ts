@@ -44,7 +44,7 @@ async function fitTo(
   models: string,
   context: WorkflowContext,
 ): Promise<void> {
-  const { rows, model_hash } = await embedded(itemsOf(options), modelOf(options))
+  const { rows, model_hash } = await embedded(await itemsOf(options), modelOf(options))
   await runWhole(await fittedFamiliarity(rows, models), options, context)
   await writeAbout(models, { model_hash, by_label: await hasText(rows, 'label') })
 }
@@ -54,7 +54,7 @@ async function besideModels(
   options: CompareOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { rows, model_hash } = await embedded(itemsOf(options), modelOf(options))
+  const { rows, model_hash } = await embedded(await itemsOf(options), modelOf(options))
   const about = await requireAbout(models, model_hash)
   const references = await scoreReferences(models, about)
   if (!references)

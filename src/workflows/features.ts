@@ -10,7 +10,8 @@ import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { modelHash, modelSize } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
-import { type Items, withText } from './items.ts'
+import type { Items } from './items.ts'
+import { withText } from './with-text.ts'
 
 /** How pictures become numbers. */
 export interface FeatureSettings {

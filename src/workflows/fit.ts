@@ -12,7 +12,7 @@ export async function fit(
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
   const { out, model } = options
-  const items = itemsOf(options)
+  const items = await itemsOf(options)
   await makeFolder(out)
   const { rows, model_hash } = await embedded(items, model === undefined ? {} : { model })
   const ran = await runWhole(await fittedScores(rows, out), options, context)

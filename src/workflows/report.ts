@@ -33,7 +33,7 @@ export async function report(
   const parts = reportParts(options.parts)
   const files = filesIn(options.out)
   // Looks at the sources first: what is refused leaves no folder behind.
-  const items = itemsOf(options)
+  const items = await itemsOf(options)
   await makeFolder(options.out)
   const tables = await writeTables(items, options, parts, context)
   return afterRun(tables.ran, async () => {

@@ -30,7 +30,7 @@ export async function score(
 ): Promise<WorkflowResult> {
   const { models, out, model, rejects, only } = options
   localPath('models', models)
-  const items = itemsOf(options)
+  const items = await itemsOf(options)
   const settings = model === undefined ? {} : { model }
   const pictures = items.kind === 'pictures'
   const about = await requireAbout(models, pictures ? await featureHash(settings) : null)

@@ -7,7 +7,7 @@ import { Trials } from './trial.ts'
 type At = readonly [point: FailPoint, times: number]
 
 /**
- * Where the processes of each run die, one after the other: each resumes the run of the one before. 70
+ * Where the processes of each run die, one after the other: each resumes the run of the one before. 73
  * kills in all, each fail point at least once, and each comes at its place: a run that does not come
  * by there fails the test.
  */
@@ -162,6 +162,14 @@ const deaths: readonly (readonly [CaseName, readonly At[]])[] = [
     ],
   ],
   [
+    's3 parquet plain both',
+    [
+      ['source: at a barrier', 2],
+      ['sink: after write', 3],
+      ['upload: after complete', 1],
+    ],
+  ],
+  [
     's3 files plain parquet',
     [
       ['source: at a barrier', 3],
@@ -197,9 +205,9 @@ describe('a run that is killed and resumed', () => {
     },
   )
 
-  it('dies at every fail point, 70 times in all', () => {
+  it('dies at every fail point, 73 times in all', () => {
     const kills = deaths.flatMap(([, at]) => at.map(([point]) => point))
     expect([...new Set(kills)].sort()).toEqual([...failPoints].sort())
-    expect(kills).toHaveLength(70)
+    expect(kills).toHaveLength(73)
   })
 })

@@ -63,7 +63,15 @@ async function filesIn(name: string): Promise<Record<string, string>> {
 
 async function readBack(name: string): Promise<Record<string, unknown>[]> {
   const batches = await lastValueFrom(fromParquet(at(name)).pipe(toArray()))
-  return batches.flatMap((batch) => batch.toArray().map((row) => ({ ...row })))
+  return batches.flatMap(plainRows)
+}
+
+function plainRows(batch: RecordBatch): Record<string, unknown>[] {
+  return Array.from({ length: batch.numRows }, (_, row) =>
+    Object.fromEntries(
+      batch.schema.fields.map(({ name }) => [name, batch.getChild(name)?.get(row) as unknown]),
+    ),
+  )
 }
 
 describe('toParquet with partitionBy', () => {
@@ -80,11 +88,8 @@ describe('toParquet with partitionBy', () => {
     const cats = await fromParquet(at('out/label=cat/part-000001.parquet')).schema()
     expect(cats?.names).toEqual(['id', 'number'])
     const rows = await readBack('out')
-    expect(rows.sort((a, b) => Number(a['number']) - Number(b['number']))).toEqual(
-      rowsOf(20)
-        .toArray()
-        .map(({ id, label, number }) => ({ id, number, label })),
-    )
+    rows.sort((a, b) => Number(a['number']) - Number(b['number']))
+    expect(rows).toEqual(plainRows(rowsOf(20)))
   })
 
   it('nests folders in the order of the columns', async () => {

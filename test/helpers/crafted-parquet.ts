@@ -44,15 +44,17 @@ export interface CraftedPage {
   readonly rawBytes: number
   /** Values that the page says it has. */
   readonly values: number
+  /** Physical type: int32, unless it is said. */
+  readonly type?: number
 }
 
-/** A file of one column `v` of int32 with one page. */
-export function pageFile({ body, codec = 0, rawBytes, values }: CraftedPage): Uint8Array {
+/** A file of one column `v`, of int32 unless its type is said, with one page. */
+export function pageFile({ body, codec = 0, rawBytes, values, type = 1 }: CraftedPage): Uint8Array {
   const plain = struct({ 1: i32(values), 2: i32(0), 3: i32(3), 4: i32(3) })
   const head = encodeStruct(struct({ 1: i32(0), 2: i32(rawBytes), 3: i32(body.length), 5: plain }))
   const data = Buffer.concat([head, body])
   const column = struct({
-    1: i32(1),
+    1: i32(type),
     2: list([i32(0)], 'i32'),
     3: list([utf8('v')], 'binary'),
     4: i32(codec),
@@ -63,6 +65,7 @@ export function pageFile({ body, codec = 0, rawBytes, values }: CraftedPage): Ui
   })
   const chunk = struct({ 2: i64(0), 3: column })
   const group = struct({ 1: list([chunk]), 2: i64(rawBytes), 3: i64(values) })
-  const schema = [element('schema', 1), element('v')]
+  const leaf = struct({ 1: i32(type), 3: i32(0), 4: utf8('v') })
+  const schema = [element('schema', 1), leaf]
   return fileOf(data, { schema, groups: [group], rows: values })
 }

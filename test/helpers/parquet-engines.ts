@@ -195,7 +195,7 @@ export async function duckdb(sql: string): Promise<Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
   try {
-    return (await connection.runAndReadAll(sql)).getRowObjectsJson() as Record<string, unknown>[]
+    return (await connection.runAndReadAll(sql)).getRowObjectsJson()
   } finally {
     connection.closeSync()
     instance.closeSync()
@@ -207,7 +207,8 @@ const plainSql = `select * from (values ${plainRows.map(tuple).join()}) t(${plai
 
 function tuple(row: PlainRow): string {
   const { text, big, real, yes, stamp, bytes, tags, point, price } = row
-  const sql = (value: unknown) => (value === null ? 'null' : `'${String(value)}'`)
+  const sql = (value: string | number | boolean | null) =>
+    value === null ? 'null' : `'${String(value)}'`
   const cells = [
     sql(text),
     `${sql(big)}::bigint`,
@@ -335,9 +336,9 @@ export const readers = [
     name: 'hyparquet',
     codecs: ['zstd', 'snappy', 'gzip', 'none'],
     columns: plainColumns,
-    async read(path: string) {
+    read: async (path: string) => {
       const { buffer, byteOffset, length } = await readFile(path)
-      const file = buffer.slice(byteOffset, byteOffset + length) as ArrayBuffer
+      const file = buffer.slice(byteOffset, byteOffset + length)
       return parquetReadObjects({ file, compressors, utf8: false })
     },
   },
@@ -345,6 +346,6 @@ export const readers = [
     name: 'parquetjs-lite',
     codecs: ['snappy', 'gzip', 'none'],
     columns: ofParquetJs,
-    read: readWithParquetJs,
+    read: (path: string) => readWithParquetJs(path),
   },
 ] as const

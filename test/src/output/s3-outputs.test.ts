@@ -15,7 +15,7 @@ let store: OutputStore
 beforeAll(async () => {
   s3 = await startS3()
   Object.assign(process.env, s3.env)
-  store = s3Outputs({ settings: storageSettings(patient), signal })
+  store = s3Outputs({ settings: storageSettings(patient), signal, again: false })
 })
 afterAll(() => s3.close())
 
@@ -157,5 +157,15 @@ describe('s3Outputs', () => {
 
   it('names what it wants where the path is no key', async () => {
     await expect(async () => store.create('s3://data')).rejects.toMatchObject({ code: 'OPTION' })
+  })
+
+  it('aborts, in a run that may be done again, what was left under the key before', async () => {
+    const dead = await written(9 * 2 ** 20)
+    await dead.close()
+    expect(s3.openUploads()).toContain(key)
+    const settings = storageSettings(patient)
+    const output = await s3Outputs({ settings, signal, again: true }).create(path)
+    expect(s3.openUploads()).not.toContain(key)
+    await output.discard()
   })
 })

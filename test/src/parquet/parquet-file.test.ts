@@ -5,7 +5,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { lastValueFrom } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toParquet } from '../../../connectors/to-parquet.ts'
-import { batchOf, int32Column, textColumn } from '../../../src/batch/batch.ts'
+import { batchOf, float64Column, int32Column, textColumn } from '../../../src/batch/batch.ts'
 import type { ByteSource } from '../../../src/storage/byte-source.ts'
 import { openFile } from '../../../src/storage/file-bytes.ts'
 import { flowOf } from '../../../src/flow/flow.ts'
@@ -105,6 +105,28 @@ describe('ParquetFile', () => {
     reads.length = 0
     expect((await rowsOf(file, new Set(['number', 'id']))).length).toBe(4)
     expect(reads).toHaveLength(4) // neighbours, so one read per row group
+  })
+
+  it('reads about a twentieth of the bytes for one of twenty columns', async () => {
+    const wide = join(folder, 'wide.parquet')
+    const columns = Array.from({ length: 20 }, (_, i) => `c${String(i)}`)
+    const rows = batchOf(
+      columns.map((name, column) =>
+        float64Column(
+          name,
+          Float64Array.from({ length: 20_000 }, (_, i) => Math.sin(i * i + column)),
+        ),
+      ),
+    )
+    await lastValueFrom(flowOf([rows]).pipe(toParquet(wide, { rowGroupRows: 5000 })))
+    const bytes = await readFile(wide)
+    const reads: { start: number; end: number }[] = []
+    const file = await ParquetFile.open(memory(bytes, reads), signal)
+    reads.length = 0
+    await rowsOf(file, new Set(['c7']))
+    const share = reads.reduce((sum, { start, end }) => sum + end - start, 0) / bytes.length
+    expect(share).toBeGreaterThan(0.045)
+    expect(share).toBeLessThan(0.055)
   })
 
   it('reads a footer that is longer than its first read', async () => {

@@ -2,10 +2,17 @@ import type { RecordBatch } from 'apache-arrow'
 import { lastValueFrom, type OperatorFunction } from 'rxjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fromFiles } from '../../../connectors/from-files.ts'
+import { fromParquet } from '../../../connectors/from-parquet.ts'
 import { toCsv } from '../../../connectors/to-csv.ts'
 import { toJsonl } from '../../../connectors/to-jsonl.ts'
 import { toParquet } from '../../../connectors/to-parquet.ts'
-import { batchOf, column, int32Column, textColumn } from '../../../src/batch/batch.ts'
+import {
+  batchOf,
+  column,
+  float64Column,
+  int32Column,
+  textColumn,
+} from '../../../src/batch/batch.ts'
 import { Flow } from '../../../src/flow/flow.ts'
 import type { WriteSummary } from '../../../src/flow/sink.ts'
 import { run } from '../../../src/run/run.ts'
@@ -35,6 +42,8 @@ afterAll(async () => {
 beforeEach(() => {
   s3.calm()
 })
+
+const plain = { compression: 'none', dictionary: false } as const
 
 /** Time for a busy machine to answer, and none to go on trying. */
 const patient: StorageOptions = { requestTimeoutMs: 250, deadlineMs: 10_000 }
@@ -136,6 +145,74 @@ describe('pictures in a bucket', () => {
   })
 })
 
+/** 20 columns of 20,000 numbers. */
+function numbers(): Flow<RecordBatch> {
+  return new Flow(async function* () {
+    const columns = Array.from({ length: 20 }, (_, at) => {
+      const values = Float64Array.from({ length: 20_000 }, (_, row) => Math.sin(row * (at + 1)))
+      return float64Column(`c${String(at)}`, values)
+    })
+    yield await Promise.resolve(batchOf(columns))
+  })
+}
+
+describe('a Parquet file in a bucket', () => {
+  const location = `s3://${bucket}/numbers.parquet`
+  const reading = { threads: 1, batchRows: 5_000 }
+  beforeAll(async () => {
+    await lastValueFrom(numbers().pipe(toParquet(location, { ...plain, rowGroupRows: 5_000 })))
+  })
+
+  /** Sum of a column, which tells whether all rows have come once. */
+  async function sum(storage: StorageOptions, columns = ['c3', 'c11']): Promise<number[]> {
+    const sums = [0]
+    for await (const batch of fromParquet(location, { ...reading, columns, storage })) {
+      for (const [at, name] of columns.entries())
+        for (const value of column(batch, name)) sums[at] = (sums[at] ?? 0) + Number(value)
+      sums[columns.length] = (sums[columns.length] ?? 0) + batch.numRows
+    }
+    return sums
+  }
+
+  it('is read by as many bytes as the columns have that are asked for, and its end', async () => {
+    await sum(patient, ['c7'])
+    const all = (await s3.get('numbers.parquet'))?.length ?? 0
+    const read = s3.bytesRead(/numbers/)
+    expect(read).toBeGreaterThan(all / 20)
+    expect(read).toBeLessThan((all / 20) * 1.01 + 2 ** 16)
+  })
+
+  const some = [
+    'internal error',
+    'reset amid body',
+    'cut without length',
+    'stalled',
+    'whole',
+  ] as const
+  it.each(some)('is whole after: %s', async (fault) => {
+    const expected = await sum(patient)
+    expect(expected.at(-1)).toBe(20_000)
+    s3.calm()
+    s3.inject({ fault, of: 'GetObject', times: 1 }, { fault, of: 'GetObject', after: 3, times: 2 })
+    expect(await sum(patient)).toEqual(expected)
+    expect(s3.served.filter((one) => one.fault)).toHaveLength(3)
+  })
+
+  it.each(lasting.slice(3))('fails with the object and what to do: %s', async (fault, what) => {
+    s3.inject({ fault, of: 'GetObject', after: 3 })
+    await expect(sum(storageFor(fault))).rejects.toMatchObject({
+      code: 'CONNECTOR',
+      url: location,
+      message: expect.stringMatching(what) as string,
+    })
+  })
+
+  it('that changes between two reads fails, and gives no mixture', async () => {
+    s3.inject({ fault: 'changed', of: 'GetObject', after: 4, times: 1 })
+    await expect(sum(patient)).rejects.toMatchObject({ code: 'CONNECTOR', status: 412 })
+  })
+})
+
 const rows = 40
 
 /** Rows of `bytes` bytes of text each. */
@@ -152,7 +229,6 @@ function texts(bytes: number): Flow<RecordBatch> {
 type Sink = (path: string, options: { readonly storage: StorageOptions }) => Operator
 type Operator = OperatorFunction<RecordBatch, WriteSummary>
 
-const plain = { compression: 'none' } as const
 const sinks: readonly (readonly [string, Sink])[] = [
   ['toParquet', (path, options) => toParquet(path, { ...options, ...plain, rowGroupRows: 9 })],
   ['toJsonl', toJsonl],
