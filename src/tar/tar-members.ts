@@ -39,6 +39,9 @@ interface Placed {
 
 const blockBytes = 512
 
+/** What a byte of gzip inflates to at most: a pair of bits to 258 bytes. */
+const inflateRatio = 1032
+
 /**
  * The members of a tar archive (ustar, pax, GNU, and older), in its order. One that is not compressed is read from
  * `from` on, of another what comes before is passed over. The blocks of zeros at its end may be missing, as tar takes it.
@@ -50,7 +53,9 @@ export async function* tarMembers(
   { gzip, from, signal }: TarReading,
 ): AsyncGenerator<TarMember, undefined> {
   const { url } = bytes
-  if ((await bytes.size(signal)) === 0) throw notTar(url, 'it is empty')
+  const stored = await bytes.size(signal)
+  if (stored === 0) throw notTar(url, 'it is empty')
+  const most = stored * (gzip ? inflateRatio : 1)
   const start = gzip ? 0 : from
   const options = { highWaterMark: 2 ** 16, filenameEncoding: 'latin1', allowUnknownFormat: true }
   const archive = extract(options)
@@ -73,6 +78,9 @@ export async function* tarMembers(
     for await (const entry of archive) {
       const { name, size } = entry.header
       const { byteOffset, pax, type } = entry.header as unknown as Placed
+      // Of a size that is no number tar-stream makes null, and waits for ever.
+      if (!Number.isSafeInteger(size) || start + byteOffset + size > most)
+        throw notTar(url, `a member of ${String(size)} bytes does not fit`)
       const end = start + byteOffset + Math.ceil(size / blockBytes) * blockBytes
       if (end > from)
         yield {

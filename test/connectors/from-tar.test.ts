@@ -13,6 +13,7 @@ import { Barrier, Control, Rejects } from '../../src/flow/control.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { TarSample } from '../../src/tar/tar-sample.ts'
 import { countsOf, pulled, runFrom } from '../helpers/runs.ts'
+import { tarArchive, tarMember } from '../helpers/tar-blocks.ts'
 
 let folder: string
 const at = (name: string) => join(folder, name)
@@ -287,6 +288,20 @@ describe('fromTar', () => {
     const gz = await readFile(at('small.tar.gz'))
     await writeFile(at('cut.tgz'), gz.subarray(0, -20))
     await expect(read('cut.tgz')).rejects.toMatchObject({ code: 'DATA', url: at('cut.tgz') })
+  })
+
+  it.each([
+    ['is no number', `\x81${'\0'.repeat(11)}`],
+    ['is below zero', `\xff${'\xff'.repeat(10)}\xfe`],
+    ['the archive has not', '07777777777'],
+    ['no archive has', `\x80${'\x7f'.repeat(11)}`],
+  ])('fails on a member of a size that %s, and keeps no room for it', async (_, size) => {
+    await writeFile(at('size.tar'), tarArchive(tarMember('a.jpg', 'jpg', { size })))
+    await writeFile(at('size.tgz'), gzipSync(await readFile(at('size.tar'))))
+    const before = process.memoryUsage().arrayBuffers
+    for (const name of ['size.tar', 'size.tgz'])
+      await expect(read(name)).rejects.toMatchObject({ code: 'DATA', url: at(name) })
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26)
   })
 
   it.each([
