@@ -4,11 +4,21 @@ import { basename, dirname, join } from 'node:path'
 import { FixedSizeList, Float32, makeData, makeVector, type RecordBatch } from 'apache-arrow'
 import { map, type Observable } from 'rxjs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { fromArrow } from '../connectors/from-arrow.ts'
+import { fromBatches } from '../connectors/from-batches.ts'
+import { fromCoco } from '../connectors/from-coco.ts'
+import { fromCsv } from '../connectors/from-csv.ts'
 import { fromFiles } from '../connectors/from-files.ts'
+import { fromJsonl } from '../connectors/from-jsonl.ts'
 import { fromParquet } from '../connectors/from-parquet.ts'
+import { fromTar } from '../connectors/from-tar.ts'
+import { fromVoc } from '../connectors/from-voc.ts'
+import { fromYolo } from '../connectors/from-yolo.ts'
+import { toArrow } from '../connectors/to-arrow.ts'
 import { toCsv } from '../connectors/to-csv.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
+import { toWebhook } from '../connectors/to-webhook.ts'
 import { blur } from '../operators/blur.ts'
 import { contrast } from '../operators/contrast.ts'
 import { crop } from '../operators/crop.ts'
@@ -80,8 +90,10 @@ import {
 } from './helpers/conformance.ts'
 import { refuse } from './helpers/flows.ts'
 import { noise, plain } from './helpers/pictures.ts'
+import { writeListed } from './helpers/listed-pictures.ts'
 import { bucket, type S3, startS3 } from './helpers/s3-proxy.ts'
 import { tinyModel } from './helpers/tiny-model.ts'
+import { startReceiver, type WebhookReceiver } from './helpers/webhook-receiver.ts'
 import { filesUnder } from './helpers/workflows.ts'
 
 const timeout = 60_000
@@ -89,10 +101,13 @@ const here = import.meta.dirname
 
 let folder: string
 let s3: S3
+let receiver: WebhookReceiver
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'conformance-inputs-'))
   await writePictures(join(folder, 'pictures'))
+  await writeListed(join(folder, 'listed'))
   s3 = await startS3()
+  receiver = await startReceiver()
   for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value)
   for (const name of filesUnder(join(folder, 'pictures')))
     await s3.put(`pictures/${name}`, await readFile(join(folder, 'pictures', name)))
@@ -117,6 +132,7 @@ beforeAll(async () => {
 }, timeout)
 afterAll(async () => {
   vi.unstubAllEnvs()
+  await receiver.close()
   await s3.close()
   await rm(folder, { recursive: true })
 })
@@ -512,8 +528,67 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   },
 }
 
+/** A subject of rows that a source reads from what `writeListed` wrote. */
+function ofListed(source: (listed: string) => Flow<RecordBatch>): Subject {
+  return {
+    job: (out, paced) =>
+      paced(source(join(folder, 'listed'))).pipe(toJsonl(join(out, 'rows.jsonl'))),
+    every: 2,
+  }
+}
+
+/** How lists are read so that cuts fall into them. */
+const listing = { onError: 'reject', batchRows: 1 } as const
+
 /** By connector, likewise. */
 const connectors: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  'from-arrow': Object.fromEntries(
+    (['file', 'stream'] as const).map((format): [string, Subject] => [
+      format,
+      {
+        async job(out, paced) {
+          const stored = join(folder, `stored-${format}.arrow`)
+          await run(rows(30).pipe(toArrow(stored, { format })))
+          return paced(fromArrow(stored, { batchRows: 2 })).pipe(toJsonl(join(out, 'rows.jsonl')))
+        },
+        cuts: 3,
+      },
+    ]),
+  ),
+  'from-batches': {
+    'of a function': {
+      job: (out, paced) =>
+        paced(fromBatches(() => rows(30) as AsyncIterable<RecordBatch>)).pipe(
+          toJsonl(join(out, 'rows.jsonl')),
+        ),
+    },
+  },
+  'from-coco': { plain: ofListed((listed) => fromCoco(join(listed, 'coco.json'), listing)) },
+  'from-csv': { plain: ofListed((listed) => fromCsv(join(listed, 'list.csv'), listing)) },
+  'from-jsonl': { plain: ofListed((listed) => fromJsonl(join(listed, 'list.jsonl'), listing)) },
+  'from-tar': { plain: ofListed((listed) => fromTar(join(listed, 'shard.tar'), listing)) },
+  'from-voc': { plain: ofListed((listed) => fromVoc(join(listed, 'voc'), listing)) },
+  'from-yolo': { plain: ofListed((listed) => fromYolo(join(listed, 'yolo/data.yaml'), listing)) },
+  'to-arrow': {
+    'a file': {
+      job: (out, paced) => paced(rows(40)).pipe(refuse('7'), toArrow(join(out, 'rows.arrow'))),
+    },
+    parts: {
+      job: (out, paced) => paced(rows(40, { bounded: false })).pipe(toArrow(join(out, 'rows'))),
+    },
+  },
+  // Lines for a person, at least once.
+  'to-console': {},
+  'to-webhook': {
+    'each key once': {
+      job: (out, paced) =>
+        paced(rows(40)).pipe(
+          refuse('7'),
+          toWebhook(receiver.url + out, { batchRows: 3, columns: ['id', 'n'] }),
+        ),
+      fetch: (out) => writeFile(join(out, 'rows.json'), JSON.stringify(receiver.rows(out))),
+    },
+  },
   'from-files': {
     plain: {
       job: (out, paced) => paced(pictures()).pipe(toJsonl(join(out, 'rows.jsonl'))),

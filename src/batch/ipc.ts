@@ -41,21 +41,50 @@ export function decodeBatch(bytes: Uint8Array): RecordBatch {
   return value
 }
 
-/** Arrow 21 cuts a slice of views once more when it writes it: what is written has to start at 0. */
+/**
+ * Arrow 21 cuts a slice of views once more when it writes it: what is written has to start at 0. And it takes chunks
+ * that overlap in one buffer for one, as those of two columns over the same values.
+ */
 function writable(batch: RecordBatch): RecordBatch {
   const { schema, data, numRows } = batch
   const children = data.children.map(withoutSlicedViews)
+  for (const [i, child] of children.entries()) {
+    const before = children[i - 1]
+    if (before && overlap(before, child)) children[i] = copied(child)
+  }
   if (children.every((child, i) => child === data.children[i])) return batch
   const type = new Struct(schema.fields)
   return new RecordBatch(schema, makeData({ type, length: numRows, nullCount: 0, children }))
 }
 
+function copied(data: Data): Data {
+  return takeData(
+    data,
+    Array.from({ length: data.length }, (_, row) => row),
+  )
+}
+
+/** Whether two columns share bytes. */
+function overlap(a: Data, b: Data): boolean {
+  const others = rangesOf(b)
+  return rangesOf(a).some((one) =>
+    others.some(
+      (other) => one.buffer === other.buffer && one.start < other.end && other.start < one.end,
+    ),
+  )
+}
+
+function rangesOf(data: Data): { buffer: unknown; start: number; end: number }[] {
+  const own = (Object.values(data.buffers) as (ArrayBufferView | undefined)[]).flatMap((view) =>
+    view && view.byteLength > 0
+      ? [{ buffer: view.buffer, start: view.byteOffset, end: view.byteOffset + view.byteLength }]
+      : [],
+  )
+  return [...own, ...data.children.flatMap(rangesOf)]
+}
+
 function withoutSlicedViews(data: Data): Data {
-  if (layoutOf(data.type) === 'view' && data.offset > 0)
-    return takeData(
-      data,
-      Array.from({ length: data.length }, (_, row) => row),
-    )
+  if (layoutOf(data.type) === 'view' && data.offset > 0) return copied(data)
   const children = data.children.map(withoutSlicedViews)
   if (children.every((child, i) => child === data.children[i])) return data
   const { type, offset, length, nullCount } = data

@@ -7,6 +7,7 @@ import {
   tableFromIPC,
 } from 'apache-arrow'
 import { batchOf, columnsOf, concat, rowBytes } from '../batch/batch.ts'
+import { encodeBatch } from '../batch/ipc.ts'
 import { SchemaError } from '../errors.ts'
 import type { Output } from '../output/output.ts'
 import { differentSchemas } from '../batch/schema.ts'
@@ -209,6 +210,6 @@ function joined({ struct, rowGroups, rows }: Written): Struct {
 }
 
 function ipcOf(rows: RecordBatch | Schema): Uint8Array {
-  const table = rows instanceof RecordBatch ? new Table([rows]) : new Table(rows)
-  return RecordBatchStreamWriter.writeAll(table).toUint8Array(true)
+  if (rows instanceof RecordBatch) return encodeBatch(rows)
+  return RecordBatchStreamWriter.writeAll(new Table(rows)).toUint8Array(true)
 }

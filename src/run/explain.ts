@@ -5,6 +5,7 @@ import { isHeavy } from '../batch/schema.ts'
 import { guarantees } from './guarantee.ts'
 import { memoryBudget, sharedMemory, threadsWithin } from './memory.ts'
 import { flowsOf, type Job } from './plan.ts'
+import { settingsWithoutSecrets } from '../secrets.ts'
 import { type SpilledRow, spilledRow } from './spilled-row.ts'
 
 /** A column of a plan's schema. */
@@ -29,7 +30,7 @@ export interface PlanNode {
   readonly inputs: readonly number[]
   /** Whether it ends by itself. */
   readonly bounded: boolean
-  /** Options worth showing. */
+  /** Options worth showing, without passwords and signatures. */
   readonly settings: Readonly<Record<string, unknown>>
   /** Columns that come out, if they are known. */
   readonly columns?: readonly PlannedColumn[]
@@ -123,7 +124,7 @@ function nodeOf(
     role,
     inputs: inputs.map((input) => ids.get(input) ?? 0),
     bounded: part.bounded,
-    settings,
+    settings: settingsWithoutSecrets(settings),
     ...(columns && { columns }),
     ...(memoryBytes !== undefined && { memoryBytes }),
     ...(holds !== undefined && { holds }),

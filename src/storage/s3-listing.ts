@@ -1,4 +1,5 @@
 import type { _Object as Listed } from '@aws-sdk/client-s3'
+import { ConnectorError } from '../errors.ts'
 import { askS3 } from './ask-s3.ts'
 import type { RemoteFacts } from './remote-bytes.ts'
 import { s3Url } from './s3-bytes.ts'
@@ -46,9 +47,18 @@ export async function* listObjects(
     )
     for (const object of page.Contents ?? []) yield listed(object)
     token = page.IsTruncated ? page.NextContinuationToken : undefined
+    // Ending here would leave out objects.
+    if (page.IsTruncated && token === undefined) throw cutListing(url)
   } while (token !== undefined)
 }
 
 function listed({ Key = '', Size = 0, ETag, LastModified }: Listed): ListedObject {
   return { key: Key, bytes: Size, etag: ETag, modified: LastModified }
+}
+
+function cutListing(url: string): ConnectorError {
+  return new ConnectorError(
+    `Expected to list ${url}, got a part of it without a token to go on from: the server does not speak ListObjectsV2`,
+    { url, retryable: false },
+  )
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { RecordBatch } from 'apache-arrow'
 import type { Observable } from 'rxjs'
+import { fromArrow } from '../../connectors/from-arrow.ts'
 import { fromParquet } from '../../connectors/from-parquet.ts'
 import { toJsonl } from '../../connectors/to-jsonl.ts'
 import type { Context } from '../../src/flow/context.ts'
@@ -241,9 +242,13 @@ export async function filesIn(out: string): Promise<Readonly<Record<string, unkn
 async function contentOf(path: string): Promise<unknown> {
   if (path.endsWith('.jsonl')) return (await readFile(path, 'utf8')).split('\n').filter(Boolean)
   if (path.endsWith('.csv')) return (await readFile(path, 'utf8')).split('\n').slice(1, -1)
-  if (!path.endsWith('.parquet')) return (await readFile(path)).toString('base64')
+  const [read] = [
+    ...(path.endsWith('.parquet') ? [fromParquet] : []),
+    ...(path.endsWith('.arrow') ? [fromArrow] : []),
+  ]
+  if (!read) return (await readFile(path)).toString('base64')
   const rows: unknown[] = []
-  for await (const batch of fromParquet(path)) for (const row of batch) rows.push(String(row))
+  for await (const batch of read(path)) for (const row of batch) rows.push(String(row))
   return rows
 }
 

@@ -42,6 +42,8 @@ export type Fault =
   | 'wrong checksum'
   /** The range is not looked at: 200 with all. */
   | 'whole'
+  /** A listing that says that it goes on, and not from where. */
+  | 'no token'
   /** Someone has put something else there just before, of the same length. */
   | 'changed'
 
@@ -229,6 +231,13 @@ async function withFault(
       return undefined
     case 'whole':
       return service.answer({ ...asked, headers: without(asked.headers, 'range') })
+    case 'no token': {
+      const answer = await service.answer(asked)
+      return {
+        ...answer,
+        body: String(answer.body).replace(/<NextContinuationToken>.*?<\/\w+>/, ''),
+      }
+    }
     case 'changed':
       await service.change(asked)
       return service.answer(asked)

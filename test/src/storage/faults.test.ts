@@ -18,6 +18,7 @@ import type { WriteSummary } from '../../../src/flow/sink.ts'
 import { run } from '../../../src/run/run.ts'
 import type { StorageOptions } from '../../../src/storage/storage-options.ts'
 import type { Fault, Rule } from '../../helpers/faulty-server.ts'
+import { pause } from '../../helpers/sources.ts'
 import { noise } from '../../helpers/pictures.ts'
 import { bucket, type S3, startS3 } from '../../helpers/s3-proxy.ts'
 
@@ -297,4 +298,30 @@ describe('an output into a bucket', () => {
     expect((await write(toJsonl, patient, 450_000))?.equals(whole as Buffer)).toBe(true)
     expect(s3.openUploads()).toEqual([])
   })
+
+  it('takes no more rows than two parts hold while a part is not taken', async () => {
+    let made = 0
+    const bytes = 2 ** 20
+    const flow = new Flow(async function* () {
+      for (; made < 40; made++) yield await Promise.resolve(textRow('x'.repeat(bytes)))
+    })
+    const storage = { requestTimeoutMs: 100, deadlineMs: 10_000 }
+    s3.inject({ fault: 'silence', of: 'UploadPart', times: 1 })
+    const writing = lastValueFrom(flow.pipe(toJsonl(`s3://${bucket}/out/large`, { storage })))
+    await vi.waitUntil(() => s3.count('UploadPart') === 1, { timeout: 10_000 })
+    // A request with 8 MiB may take 8 times as long.
+    const seen: number[] = []
+    while (s3.count('UploadPart') === 1) {
+      seen.push(made)
+      await pause(20)
+    }
+    expect(Math.max(...seen)).toBeGreaterThan(8)
+    expect(Math.max(...seen)).toBeLessThan(18)
+    expect((await writing).bytes).toBeGreaterThan(40 * bytes)
+    expect(s3.openUploads()).toEqual([])
+  })
 })
+
+function textRow(text: string): RecordBatch {
+  return batchOf([textColumn('text', [text])])
+}
