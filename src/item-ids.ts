@@ -22,7 +22,7 @@ export interface IdOrigin {
  *
  * @throws {SchemaError} if the column has neither text nor integers
  */
-export function idField(schema: Schema, { column: from, prefix }: IdOrigin): Field {
+export function idField(schema: Schema, { column: from, prefix, url }: IdOrigin): Field {
   const stored = schema.fields.find((field) => field.name === from)
   const made = new Field('id', new Utf8(), true)
   if (!stored) return made
@@ -30,7 +30,7 @@ export function idField(schema: Schema, { column: from, prefix }: IdOrigin): Fie
   const values: DataType = DataType.isDictionary(type) ? (type.dictionary as DataType) : type
   if (!DataType.isUtf8(values) && !DataType.isInt(values))
     throw new SchemaError(
-      `Expected id column \`${stored.name}\` to be text or integers, got ${typeName(type)}`,
+      `Expected id column \`${stored.name}\` of ${url} to be text or integers, got ${typeName(type)}`,
       { column: stored.name },
     )
   return isAsStored(type, { column: from, prefix }) ? stored : made

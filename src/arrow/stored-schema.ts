@@ -83,19 +83,23 @@ function readable(tables: FlatBuffer, at: number | undefined, decode: () => Sche
 function decodedBy(decode: () => Schema): Schema {
   try {
     const decoded = decode()
-    for (const each of decoded.fields) requireWidth(each.type as DataType)
+    for (const each of decoded.fields) requireValues(each.type as DataType)
     return decoded
   } catch (cause) {
     throw new RangeError(`its schema does not decode: ${String(cause)}`, { cause })
   }
 }
 
-/** apache-arrow 21 looks at the width of a number only when it is asked for its values: a wrong one throws there. */
-function requireWidth(type: DataType): void {
+/** apache-arrow 21 looks at the width of a number and the entries of a map only when it is asked for them: wrong ones throw there. */
+function requireValues(type: DataType): void {
   const values = DataType.isDictionary(type) ? [type.indices, type.dictionary as DataType] : [type]
   for (const each of values as DataType<Type, Record<string, DataType>>[]) {
     if (each.ArrayType === undefined) throw new RangeError('a type has no values')
-    for (const child of childrenOf(each)) requireWidth(child.type as DataType)
+    const children = childrenOf(each)
+    const [entries] = children
+    if (DataType.isMap(each) && !(entries && childrenOf(entries.type as DataType).length === 2))
+      throw new RangeError('a map has no keys or no values')
+    for (const child of children) requireValues(child.type as DataType)
   }
 }
 

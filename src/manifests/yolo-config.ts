@@ -35,7 +35,7 @@ export function yoloConfig(text: string, url: string): YoloConfig {
 function yamlMap(text: string, url: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = parse(text, { maxAliasCount: 10 })
+    value = parse(text, { maxAliasCount: 10, logLevel: 'error' })
   } catch (cause) {
     const { message } = cause as Error
     throw new DataError(`Expected YAML in ${url}, got ${message}`, { url }, { cause })

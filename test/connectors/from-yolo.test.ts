@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { lastValueFrom, take } from 'rxjs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fromYolo, type FromYoloOptions } from '../../connectors/from-yolo.ts'
 import { plainValues } from '../helpers/every-type.ts'
 import { gather, type Gathered, plain } from '../helpers/pictures.ts'
@@ -227,6 +227,18 @@ describe('fromYolo', () => {
   ])('fails where data.yaml %s', async (name, content, error) => {
     const folder = await tree(`fails ${name}`, { 'data.yaml': content, 'empty/a.txt': 'x' })
     await expect(read(folder)).rejects.toMatchObject(error)
+  })
+
+  it('prints nothing of what the parser thinks of a data.yaml', async () => {
+    const warn = vi.spyOn(process, 'emitWarning')
+    const folder = await tree('warned', {
+      ...usual(),
+      'data.yaml': 'train: &a images/train\nval: *a : x\n',
+    })
+    await read(folder).catch(() => undefined)
+    await read(await tree('warned', { 'data.yaml': 'train: &a: images/train\n' }))
+    expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
   })
 
   it('fails where there is no data.yaml', async () => {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromCsv } from '../../connectors/from-csv.ts'
 import { fromJsonl } from '../../connectors/from-jsonl.ts'
 import { fromTar } from '../../connectors/from-tar.ts'
-import { fuzzRuns, fuzzSeed, outcomeOf } from '../helpers/fuzz.ts'
+import { holds, textOf } from '../helpers/fuzz-properties.ts'
+import { outcomeOf } from '../helpers/fuzz.ts'
 import { values } from '../helpers/pictures.ts'
 import { tarArchive, tarMember } from '../helpers/tar-blocks.ts'
 
@@ -20,25 +21,6 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const reject = { onError: 'reject' } as const
-
-/** Checks `numRuns` values in CI; which one fails, and of which seed, is told by fast-check. */
-function holds<T>(
-  values: fc.Arbitrary<T>,
-  numRuns: number,
-  check: (value: T) => Promise<unknown>,
-): Promise<void> {
-  return fc.assert(
-    fc.asyncProperty(values, async (value) => {
-      await check(value)
-    }),
-    { seed: fuzzSeed, numRuns: numRuns * fuzzRuns },
-  )
-}
-
-/** Text of a few tokens, in which those that have a meaning meet often. */
-function textOf(...tokens: readonly string[]): fc.Arbitrary<string> {
-  return fc.array(fc.constantFrom(...tokens), { maxLength: 60 }).map((parts) => parts.join(''))
-}
 
 describe('fromCsv', () => {
   it('gives back any texts in quotes', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import * as flechette from '@uwdata/flechette'
-import { RecordBatchFileWriter, RecordBatchStreamWriter } from 'apache-arrow'
+import { type RecordBatch, RecordBatchFileWriter, RecordBatchStreamWriter } from 'apache-arrow'
 import { pack } from 'tar-stream'
 import { batchOf, textColumn } from '../../src/batch/batch.ts'
 import { compressedArrow } from './compressed-arrow.ts'
@@ -48,14 +48,19 @@ export function arrowFiles(): Promise<Files> {
   } as never)
   const files: Record<string, Uint8Array> = {}
   for (const format of ['file', 'stream'] as const) {
-    const writer = format === 'file' ? new RecordBatchFileWriter() : new RecordBatchStreamWriter()
-    for (const batch of [rows, rows.slice(1, 4)]) writer.write(batch)
-    files[`apache-arrow, ${format}`] = writer.finish().toUint8Array(true)
+    files[`apache-arrow, ${format}`] = arrowOf([rows, rows.slice(1, 4)], format)
     files[`flechette, ${format}`] = flechette.tableToIPC(theirs, { format }) as Uint8Array
     for (const codec of ['lz4', 'zstd'] as const)
       files[`${codec}, ${format}`] = compressedArrow([few, few], { codec, format })
   }
   return Promise.resolve(files)
+}
+
+/** Arrow IPC of apache-arrow. */
+export function arrowOf(batches: readonly RecordBatch[], format: 'file' | 'stream'): Uint8Array {
+  const writer = format === 'file' ? new RecordBatchFileWriter() : new RecordBatchStreamWriter()
+  for (const batch of batches) writer.write(batch)
+  return writer.finish().toUint8Array(true)
 }
 
 /** Tar archives: ustar, pax, GNU, and of before 1988. */

@@ -1,4 +1,4 @@
-import { RecordBatch } from 'apache-arrow'
+import { RecordBatch, type Vector } from 'apache-arrow'
 import { ConnectorError, DataError, OptionError, SchemaError } from '../../src/errors.ts'
 import { type Reject, Rejects } from '../../src/flow/control.ts'
 import type { Flow } from '../../src/flow/flow.ts'
@@ -20,6 +20,8 @@ const limitBytes = 256 * 2 ** 20
 /** What became of an input. */
 export interface Outcome {
   readonly rows: number
+  /** The values of a column, as plain data. */
+  readonly values: (column: string) => readonly unknown[]
   readonly rejects: readonly Reject[]
   readonly error: unknown
   /** Why this must not be: undefined where it may. */
@@ -35,7 +37,9 @@ export async function outcomeOf(flow: () => Flow<RecordBatch>, where: string): P
   const unhandled: unknown[] = []
   const onUnhandled = (reason: unknown) => unhandled.push(reason)
   process.on('unhandledRejection', onUnhandled)
-  const read = { rows: 0, rejects: [] as Reject[], error: undefined as unknown }
+  const columns = new Map<string, unknown[]>()
+  const values = (column: string) => columns.get(column) ?? []
+  const read = { rows: 0, rejects: [] as Reject[], columns, values, error: undefined as unknown }
   try {
     await inTime(readAll(flow, read))
   } catch (error) {
@@ -70,15 +74,17 @@ async function inTime(reading: Promise<void>): Promise<void> {
 
 async function readAll(
   flow: () => Flow<RecordBatch>,
-  read: { rows: number; rejects: Reject[] },
+  read: { rows: number; rejects: Reject[]; columns: Map<string, unknown[]> },
 ): Promise<void> {
   const { signal } = new AbortController()
   for await (const value of flow().pull({ signal, run: new Run({ threads: 1 }) })) {
     if (value instanceof Rejects) read.rejects.push(...value.rows)
     if (!(value instanceof RecordBatch)) continue
     read.rows += value.numRows
-    for (const column of value.schema.fields.map(({ name }) => value.getChild(name)))
-      if (column) plainValues(column)
+    for (const { name } of value.schema.fields) {
+      const values = plainValues(value.getChild(name) as Vector)
+      read.columns.set(name, [...(read.columns.get(name) ?? []), ...values])
+    }
   }
 }
 
