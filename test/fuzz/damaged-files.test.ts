@@ -54,14 +54,14 @@ afterAll(() => thread.close())
 const formats: readonly Format[] = [
   {
     name: 'fromParquet',
-    files: parquetFiles,
+    files: () => parquetFiles(['DuckDB, zstd, pages of v2', 'hyparquet-writer']),
     path: 'x.parquet',
     open: (folder) => fromParquet(join(folder, 'x.parquet'), { threads: 1 }),
     inputs: 20,
   },
   {
     name: 'ParquetTable',
-    files: parquetFiles,
+    files: () => parquetFiles(),
     path: 'x.parquet',
     open: (folder) => flowOf(parquetRows(join(folder, 'x.parquet'), thread)),
     inputs: 300,
@@ -153,9 +153,21 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(join(folder, path), content)
 }
 
+/** What this process may take more than at first, all inputs together. */
+const limitBytes = 2 ** 29
+let bytesBefore: number
+beforeAll(() => {
+  bytesBefore = process.memoryUsage().rss
+})
+
 describe.each(formats)('$name', ({ files, path, open, inputs }) => {
+  let whole: Files
+  beforeAll(async () => {
+    whole = await files()
+  })
+
   it('reads the files before they are damaged', async () => {
-    for (const [name, bytes] of Object.entries(await files())) {
+    for (const [name, bytes] of Object.entries(whole)) {
       await put(path, bytes)
       const { rows, error, fault } = await outcomeOf(() => open(folder), folder)
       expect({ name, error, fault, read: rows > 0 }).toEqual({ name, read: true })
@@ -163,7 +175,6 @@ describe.each(formats)('$name', ({ files, path, open, inputs }) => {
   })
 
   it('reads them, rejects or fails as it should, however they are damaged', async () => {
-    const whole = await files()
     const faults: string[] = []
     let failed = 0
     for (let index = 0; index < inputs * fuzzRuns; index++) {
@@ -179,4 +190,9 @@ describe.each(formats)('$name', ({ files, path, open, inputs }) => {
     expect(faults).toEqual([])
     expect(failed).toBeLessThan(inputs * fuzzRuns)
   }, 600_000)
+})
+
+it('takes no memory for what headers claim', () => {
+  const most = 1024 * process.resourceUsage().maxRSS
+  expect(most - bytesBefore).toBeLessThan(limitBytes)
 })

@@ -4,6 +4,7 @@ import { type Reject, Rejects } from '../../src/flow/control.ts'
 import type { Flow } from '../../src/flow/flow.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { plainValues } from './every-type.ts'
+import { watch } from './hang-watch.ts'
 
 /** What all random inputs come from; another one by `MILLRACE_FUZZ_SEED`. */
 export const fuzzSeed = Number(process.env['MILLRACE_FUZZ_SEED'] ?? 20_261_129)
@@ -40,11 +41,14 @@ export async function outcomeOf(flow: () => Flow<RecordBatch>, where: string): P
   const columns = new Map<string, unknown[]>()
   const values = (column: string) => columns.get(column) ?? []
   const read = { rows: 0, rejects: [] as Reject[], columns, values, error: undefined as unknown }
+  // The files are still there when the process is ended.
+  watch(`reading the files of ${where}`, 2 * limitMs)
   try {
     await inTime(readAll(flow, read))
   } catch (error) {
     read.error = error
   }
+  watch('', 2 * limitMs)
   const grown = process.memoryUsage().arrayBuffers - before
   await new Promise(setImmediate)
   process.off('unhandledRejection', onUnhandled)
