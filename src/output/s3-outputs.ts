@@ -5,6 +5,7 @@ import { askS3 } from '../storage/ask-s3.ts'
 import { parseLocation } from '../storage/location.ts'
 import { type S3Place, s3Url } from '../storage/s3-bytes.ts'
 import { listObjects } from '../storage/s3-listing.ts'
+import { removeObject } from '../storage/s3-objects.ts'
 import { abortUpload, abortUploads, openUploads } from '../storage/s3-uploads.ts'
 import type { StorageSettings } from '../storage/storage-options.ts'
 import type { FolderEntry, OutputStore } from './output.ts'
@@ -82,7 +83,7 @@ async function* entriesIn(
     yield {
       path: object.key.slice(prefix.length),
       published: true,
-      remove: () => remove({ bucket, key: object.key }, settings),
+      remove: () => removeObject({ bucket, key: object.key }, settings, signal),
     }
 }
 
@@ -145,12 +146,4 @@ async function found(
     if (error instanceof ConnectorError && error.status === 404) return undefined
     throw error
   }
-}
-
-async function remove(place: S3Place, settings: StorageSettings): Promise<void> {
-  const { bucket: Bucket, key: Key } = place
-  const { signal } = new AbortController()
-  await askS3({ settings, signal, what: 'remove', url: s3Url(place) }, ({ s3, client, how }) =>
-    client.send(new s3.DeleteObjectCommand({ Bucket, Key }), how),
-  )
 }

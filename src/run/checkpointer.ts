@@ -1,17 +1,19 @@
 import type { Disk } from '../disk.ts'
-import { OptionError } from '../errors.ts'
 import { Barrier } from '../flow/control.ts'
 import { Deferred } from '../flow/deferred.ts'
 import type { Flow } from '../flow/flow.ts'
 import type { Saved } from '../flow/saved.ts'
-import { type Checkpoint, CheckpointStore } from './checkpoint-store.ts'
+import { refuseChange, unfinished } from './refusals.ts'
+import type { CheckpointMirror } from './checkpoint-mirror.ts'
+import type { Checkpoint, CheckpointStore } from './checkpoint-store.ts'
+import { openCheckpoints } from './open-checkpoints.ts'
 import type { StoredPlanPart } from './manifest.ts'
-import { planDifference, planRecord } from './plan-record.ts'
+import { planRecord } from './plan-record.ts'
 import type { Durable, Run } from './run-state.ts'
 
 /** How a run keeps checkpoints. */
 export interface CheckpointOptions {
-  /** Folder for them; one run at a time. */
+  /** Folder for them, or `s3://bucket/prefix`; one run at a time. */
   readonly folder: string
   /**
    * Time from one checkpoint to the next; longer if taking one takes more than a fifth of it.
@@ -64,6 +66,7 @@ export class Checkpointer {
   /** Number of the newest checkpoint in place. */
   newest: number
   readonly #store: CheckpointStore
+  readonly #mirror: CheckpointMirror | undefined
   readonly #everyMs: number
   readonly #plan: readonly StoredPlanPart[]
   readonly #seed: number
@@ -85,12 +88,14 @@ export class Checkpointer {
     store: CheckpointStore,
     from: Checkpoint | undefined,
     about: {
+      readonly mirror: CheckpointMirror | undefined
       readonly everyMs: number
       readonly plan: readonly StoredPlanPart[]
       readonly seed: number
     },
   ) {
     this.#store = store
+    this.#mirror = about.mirror
     this.from = from
     this.#everyMs = about.everyMs
     this.#plan = about.plan
@@ -117,17 +122,22 @@ export class Checkpointer {
     const { folder, everyMs = 30_000, resume = false } = options
     const { flows, seed, disk, note } = about
     const plan = planRecord(flows)
-    const store = await CheckpointStore.open(folder, { disk, note })
+    const { store, mirror } = await openCheckpoints(folder, { disk, note })
     try {
       const newest = await store.newest()
       const begun = newest !== undefined && newest.status !== 'published'
       if (begun && !resume) throw unfinished(folder, newest)
       const from = resume ? newest : undefined
       if (from) refuseChange(from, { plan, seed, folder })
-      else if (newest) await store.clear()
-      return new Checkpointer(store, from, { everyMs, plan, seed })
+      else if (newest) {
+        await store.clear()
+        await mirror?.clear()
+      }
+      await mirror?.begin()
+      return new Checkpointer(store, from, { mirror, everyMs, plan, seed })
     } catch (error) {
       await store.close()
+      await mirror?.close()
       throw error
     }
   }
@@ -203,6 +213,7 @@ export class Checkpointer {
   async close(): Promise<void> {
     await this.stop()
     await this.#store.close()
+    await this.#mirror?.close()
   }
 
   #schedule(afterMs: number): void {
@@ -266,25 +277,7 @@ export class Checkpointer {
   async #commit(about: Omit<Checkpoint, 'plan' | 'seed' | 'publications'>): Promise<void> {
     const publications = [...(this.#run?.folders.values() ?? [])]
     await this.#store.commit({ plan: this.#plan, seed: this.#seed, publications, ...about })
+    await this.#mirror?.commit(about.number, { last: about.status === 'published' })
     this.newest = about.number
   }
-}
-
-function unfinished(folder: string, { number }: Checkpoint): OptionError {
-  return new OptionError(
-    `Expected a new checkpoint folder, got the unfinished run in \`${folder}\` (checkpoint ${String(number)}): go on with it (--resume), or remove the folder to start over`,
-  )
-}
-
-function refuseChange(
-  from: Checkpoint,
-  now: { plan: readonly StoredPlanPart[]; seed: number; folder: string },
-): void {
-  const lines = [...planDifference(from.plan, now.plan)]
-  if (from.seed !== now.seed)
-    lines.push(`- seed ${String(from.seed)}`, `+ seed ${String(now.seed)}`)
-  if (lines.length === 0) return
-  throw new OptionError(
-    `Expected the pipeline that the run in \`${now.folder}\` was started with, got a changed one:\n${lines.map((line) => `  ${line}`).join('\n')}\nRun it as it was, or remove the folder to start over`,
-  )
 }

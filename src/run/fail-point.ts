@@ -32,6 +32,8 @@ export const failPoints = [
   'manifest: amid write',
   'manifest: before rename',
   'manifest: after rename',
+  'mirror: before commit',
+  'mirror: after commit',
   'checkpoint: removing old ones',
   'publish: before the first',
   'file: before rename',

@@ -9,6 +9,7 @@ import {
   trueOrFalse,
   wholeNumber,
 } from '../options.ts'
+import { outputLocation } from '../storage/location.ts'
 import type { CheckpointOptions } from './checkpointer.ts'
 import type { RunSettings } from './run-state.ts'
 import type { Stall } from './watchdog.ts'
@@ -111,7 +112,7 @@ export function checkOptions(options: RunOptions): void {
   if (options.stallMs !== undefined) numberBetween('stallMs', options.stallMs, 0, longestMs)
   if (!checkpoint) return
   knownOptions('checkpoint', checkpoint, ['folder', 'everyMs', 'resume'])
-  localPath('folder', checkpoint.folder)
+  outputLocation('folder', checkpoint.folder)
   if (checkpoint.everyMs !== undefined) numberBetween('everyMs', checkpoint.everyMs, 1, longestMs)
   if (checkpoint.resume !== undefined) trueOrFalse('resume', checkpoint.resume)
 }

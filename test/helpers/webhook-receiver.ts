@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -28,11 +29,15 @@ export async function startReceiver(): Promise<WebhookReceiver> {
       response.end()
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${String(port)}`,
     rows: (path) => [...(posted.get(path)?.values() ?? [])].flat(),
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    async close() {
+      server.close()
+      await once(server, 'close')
+    },
   }
 }

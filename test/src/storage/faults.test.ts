@@ -160,8 +160,11 @@ function numbers(): Flow<RecordBatch> {
 describe('a Parquet file in a bucket', () => {
   const location = `s3://${bucket}/numbers.parquet`
   const reading = { threads: 1, batchRows: 5_000 }
+  let expected: readonly number[]
   beforeAll(async () => {
     await lastValueFrom(numbers().pipe(toParquet(location, { ...plain, rowGroupRows: 5_000 })))
+    expected = await sum(patient)
+    expect(expected.at(-1)).toBe(20_000)
   })
 
   /** Sum of a column, which tells whether all rows have come once. */
@@ -191,9 +194,6 @@ describe('a Parquet file in a bucket', () => {
     'whole',
   ] as const
   it.each(some)('is whole after: %s', async (fault) => {
-    const expected = await sum(patient)
-    expect(expected.at(-1)).toBe(20_000)
-    s3.calm()
     s3.inject({ fault, of: 'GetObject', times: 1 }, { fault, of: 'GetObject', after: 3, times: 2 })
     expect(await sum(patient)).toEqual(expected)
     expect(s3.served.filter((one) => one.fault)).toHaveLength(3)
@@ -210,7 +210,10 @@ describe('a Parquet file in a bucket', () => {
 
   it('that changes between two reads fails, and gives no mixture', async () => {
     s3.inject({ fault: 'changed', of: 'GetObject', after: 4, times: 1 })
-    await expect(sum(patient)).rejects.toMatchObject({ code: 'CONNECTOR', status: 412 })
+    const error: unknown = await sum(patient).catch((cause: unknown) => cause)
+    // As another version, or, where that is read from its beginning, as what it is: no Parquet.
+    const code = expect.stringMatching(/CONNECTOR|DATA/) as string
+    expect(error).toMatchObject({ code, url: location })
   })
 })
 
@@ -230,10 +233,15 @@ function texts(bytes: number): Flow<RecordBatch> {
 type Sink = (path: string, options: { readonly storage: StorageOptions }) => Operator
 type Operator = OperatorFunction<RecordBatch, WriteSummary>
 
-const sinks: readonly (readonly [string, Sink])[] = [
-  ['toParquet', (path, options) => toParquet(path, { ...options, ...plain, rowGroupRows: 9 })],
-  ['toJsonl', toJsonl],
-  ['toCsv', toCsv],
+function parquet(path: string, options: { readonly storage: StorageOptions }): Operator {
+  return toParquet(path, { ...options, ...plain, rowGroupRows: 9 })
+}
+
+/** What is the same for all is tried with one of them. */
+const sinks: readonly (readonly [string, Sink, readonly Fault[]])[] = [
+  ['toParquet', parquet, ['slow down', 'answer lost']],
+  ['toJsonl', toJsonl, passing],
+  ['toCsv', toCsv, ['answer lost']],
 ]
 
 async function write(sink: Sink, storage: StorageOptions, bytes = 10): Promise<Buffer | undefined> {
@@ -246,13 +254,13 @@ async function write(sink: Sink, storage: StorageOptions, bytes = 10): Promise<B
 
 const requests = ['CreateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload'] as const
 
-describe.each(sinks)('%s into a bucket', (_name, sink) => {
+describe.each(sinks)('%s into a bucket', (_name, sink, faults) => {
   let expected: Buffer | undefined
   beforeAll(async () => {
     expected = await write(sink, patient)
   })
 
-  it.each(passing)('writes the same after: %s', async (fault) => {
+  it.each(faults)('writes the same after: %s', async (fault) => {
     s3.inject(...requests.map((of): Rule => ({ fault, of, times: 1 })))
     expect(await write(sink, patient)).toEqual(expected)
     expect(s3.served.filter((one) => one.fault)).toHaveLength(3)
@@ -303,7 +311,7 @@ describe('an output into a bucket', () => {
     let made = 0
     const bytes = 2 ** 20
     const flow = new Flow(async function* () {
-      for (; made < 40; made++) yield await Promise.resolve(textRow('x'.repeat(bytes)))
+      for (; made < 24; made++) yield await Promise.resolve(textRow('x'.repeat(bytes)))
     })
     const storage = { requestTimeoutMs: 100, deadlineMs: 10_000 }
     s3.inject({ fault: 'silence', of: 'UploadPart', times: 1 })
@@ -317,7 +325,7 @@ describe('an output into a bucket', () => {
     }
     expect(Math.max(...seen)).toBeGreaterThan(8)
     expect(Math.max(...seen)).toBeLessThan(18)
-    expect((await writing).bytes).toBeGreaterThan(40 * bytes)
+    expect((await writing).bytes).toBeGreaterThan(24 * bytes)
     expect(s3.openUploads()).toEqual([])
   })
 })
