@@ -100,7 +100,7 @@ async function headOf(source: ByteSource, reading: HeadReading): Promise<TableHe
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice !== undefined)
     throw new DataError(`Expected each column of ${url} once, got \`${twice}\` twice`, { url })
-  for (const name of declared) indexOf(name, names)
+  for (const name of declared) indexOf(name, { names, url })
   const whole = values.filter(({ length }) => length === names.length)
   const columns = names.map(
     (name, at) => [name, inferredType(whole.map((fields) => fields[at]))] as const,

@@ -14,12 +14,13 @@ import { fromTar } from '../connectors/from-tar.ts'
 import { fromVoc } from '../connectors/from-voc.ts'
 import { fromYolo } from '../connectors/from-yolo.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
+import { batchOf as wideBatch, int32Column } from '../src/batch/batch.ts'
 import { FlowError } from '../src/errors.ts'
 import { type Flow, flowOf } from '../src/flow/flow.ts'
 import { batchOf } from './helpers/batches.ts'
 import { pageFile } from './helpers/crafted-parquet.ts'
 import { arrowOf } from './helpers/fuzz-files.ts'
-import { cocoTexts, vocTexts, yamlTexts } from './helpers/fuzz-manifests.ts'
+import { cocoTexts, vocTexts } from './helpers/fuzz-manifests.ts'
 import { outcomeOf } from './helpers/fuzz.ts'
 import { plain } from './helpers/pictures.ts'
 import { tarArchive, tarHeader, tarMember } from './helpers/tar-blocks.ts'
@@ -38,7 +39,7 @@ type Content = string | Uint8Array | Link
 type Tree = Readonly<Record<string, Content>>
 
 /** The case, what is there, what comes: rows and codes of rejects, or the code of the error. */
-type Case<O = object> = readonly [name: string, tree: Tree, comes: string, options?: O]
+type Case<O = object> = readonly [name: string, tree: Tree, comes: string, options?: O | undefined]
 
 const reject = { onError: 'reject' } as const
 const picture: Uint8Array = await plain(24, 16).png().toBuffer()
@@ -47,10 +48,8 @@ const rows = batchOf([
   { id: 'b', x: 2 },
 ])
 const others = batchOf([{ id: 'a', y: 'text' }])
-const wide = batchOf([
-  Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`c${String(i)}`, i])),
-])
 const names = Array.from({ length: 10_000 }, (_, i) => `c${String(i)}`)
+const wide = wideBatch(names.map((name) => int32Column(name, [1])))
 const arrow = (batch: RecordBatch) => arrowOf([batch], 'file')
 const parquet = async (batch: RecordBatch) => {
   const path = join(folder, 'made.parquet')
@@ -100,7 +99,6 @@ const parquetCases: readonly Case<FromParquetOptions>[] = [
     { 'in/1.parquet': await parquet(rows), 'in/2.parquet': await parquet(others) },
     '2 rows, SCHEMA',
   ],
-  ['10,000 columns', { in: await parquet(wide) }, '1 row'],
   [
     'a row group that claims 4 GB',
     { in: pageFile({ body: new Uint8Array(8), rawBytes: 8, values: 2 ** 30 }) },
@@ -116,7 +114,7 @@ const parquetCases: readonly Case<FromParquetOptions>[] = [
   [
     'unreadable among readable',
     { 'in/1.parquet': await parquet(rows), 'in/2.parquet': new Link('gone') },
-    'CONNECTOR',
+    '2 rows, CONNECTOR',
   ],
 ]
 
@@ -255,7 +253,7 @@ const jsonlCases: readonly Case<FromJsonlOptions>[] = [
   [
     'a path with a NUL',
     { in: '{"path":"b.png\\u0000"}\n{"path":"b.png"}\n', 'b.png': picture },
-    '1 row, MISSING',
+    '1 row, UNREADABLE',
   ],
 ]
 
@@ -309,7 +307,7 @@ const vocCases: readonly Case[] = [
   ],
 ]
 
-const yolo = { 'in/data.yaml': yamlTexts.usual, 'in/images/val/1.png': picture }
+const yolo = { 'in/data.yaml': 'train: images\nnames: [cat]\n', 'in/images/1.png': picture }
 const yoloCases: readonly Case[] = [
   ['missing', {}, 'CONNECTOR'],
   ['empty', { ...yolo, 'in/data.yaml': '' }, 'DATA'],
@@ -318,13 +316,13 @@ const yoloCases: readonly Case[] = [
   ['a path that leads out', { ...yolo, 'in/data.yaml': 'path: ..\ntrain: images\n' }, 'DATA'],
   [
     'a line of labels that is cut',
-    { ...yolo, 'in/labels/val/1.txt': '0 0.5 0.5 0.1 0.1\n0 0.5' },
-    '2 rows, FORMAT FORMAT',
+    { ...yolo, 'in/labels/1.txt': '0 0.5 0.5 0.1 0.1\n0 0.5' },
+    '1 row, FORMAT',
   ],
   [
     'pictures that are none',
-    { ...yolo, 'in/images/val/2.png': text, 'in/images/val/3.png': '' },
-    '2 rows',
+    { ...yolo, 'in/images/2.png': text, 'in/images/3.png': '' },
+    '1 row, DAMAGED DAMAGED',
   ],
 ]
 
@@ -351,19 +349,22 @@ const table: readonly Source[] = [
 ]
 
 describe.each(table)('$source', ({ source, open, cases }) => {
-  it.each(cases)('%s', async (name, tree, comes, options) => {
-    const base = join(folder, source, name.replaceAll(' ', '-'))
-    await mkdir(base, { recursive: true })
-    await put(base, tree)
-    const { rows, rejects, error, fault } = await outcomeOf(
-      () => open(join(base, 'in'), options),
-      base,
-    )
-    expect(fault).toBeUndefined()
-    const codes = rejects.map(({ code }) => code).join(' ')
-    const parts = [rows > 0 && `${String(rows)} row${rows > 1 ? 's' : ''}`, codes, codeOf(error)]
-    expect(parts.filter(Boolean).join(', ')).toBe(comes)
-  })
+  it.each(cases.map((each) => [each[0], each] as const))(
+    '%s',
+    async (name, [, tree, comes, options]) => {
+      const base = join(folder, source, name.replaceAll(' ', '-'))
+      await mkdir(base, { recursive: true })
+      await put(base, tree)
+      const { rows, rejects, error, fault } = await outcomeOf(
+        () => open(join(base, 'in'), options),
+        base,
+      )
+      expect(fault).toBeUndefined()
+      const codes = rejects.map(({ code }) => code).join(' ')
+      const parts = [rows > 0 && `${String(rows)} row${rows > 1 ? 's' : ''}`, codes, codeOf(error)]
+      expect(parts.filter(Boolean).join(', ')).toBe(comes)
+    },
+  )
 })
 
 async function put(base: string, tree: Tree): Promise<void> {

@@ -31,7 +31,7 @@ export async function* jsonRecords(
 function objectOf(bytes: Uint8Array): TextRecord<JsonObject>['content'] | undefined {
   const text = utf8(bytes)
   if (text === undefined) return broken('Expected text in UTF-8, got other bytes')
-  if (text.trim() === '') return undefined
+  if (/^[ \t\r]*$/.test(text)) return undefined
   const { keys, depth } = jsonShape(text)
   if (depth > mostLevels)
     return broken(`Expected at most ${String(mostLevels)} levels of JSON, got ${String(depth)}`)

@@ -47,14 +47,15 @@ export interface TableColumns {
  */
 export function tableColumns(
   types: ReadonlyMap<string, string>,
-  roles: TableRoles & { readonly split?: string },
+  roles: TableRoles & { readonly split?: string; readonly url: string },
 ): TableColumns {
   const names = [...types.keys()]
+  const table = { names, url: roles.url }
   const path =
-    roles.pathColumn === false ? undefined : columnFor(roles.pathColumn, pathNames, names)
-  const id = columnFor(roles.idColumn, ['id'], names)
-  const label = columnFor(roles.labelColumn, ['label'], names)
-  const split = columnFor(roles.splitColumn, ['split'], names)
+    roles.pathColumn === false ? undefined : columnFor(roles.pathColumn, pathNames, table)
+  const id = columnFor(roles.idColumn, ['id'], table)
+  const label = columnFor(roles.labelColumn, ['label'], table)
+  const split = columnFor(roles.splitColumn, ['split'], table)
   const given = { label: label !== undefined, split: (split ?? roles.split) !== undefined }
   const first = pictureFields.filter(
     ({ name }) => path !== undefined || name === 'id' || given[name as keyof typeof given],
@@ -72,12 +73,20 @@ export function tableColumns(
 function columnFor(
   name: string | undefined,
   usual: readonly string[],
-  names: readonly string[],
+  table: NamedColumns,
 ): number | undefined {
-  if (name !== undefined) return indexOf(name, names)
-  const lower = names.map((each) => each.toLowerCase())
+  if (name !== undefined) return indexOf(name, table)
+  const lower = table.names.map((each) => each.toLowerCase())
   const found = usual.find((each) => lower.includes(each))
   return found === undefined ? undefined : lower.indexOf(found)
+}
+
+/** The names of the columns of a table, and where it is. */
+export interface NamedColumns {
+  /** All names. */
+  readonly names: readonly string[]
+  /** For errors. */
+  readonly url: string
 }
 
 /**
@@ -85,8 +94,8 @@ function columnFor(
  *
  * @throws {SchemaError} if it is not
  */
-export function indexOf(name: string, names: readonly string[]): number {
+export function indexOf(name: string, { names, url }: NamedColumns): number {
   const at = names.indexOf(name)
   if (at >= 0) return at
-  throw missingColumn(name, new Schema(names.map((each) => new Field(each, new Utf8(), true))))
+  throw missingColumn(name, new Schema(names.map((each) => new Field(each, new Utf8(), true))), url)
 }

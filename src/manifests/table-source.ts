@@ -138,7 +138,8 @@ async function openTable(plan: TablePlan, signal: AbortSignal): Promise<OpenList
   const source = await openBytes(location, settings.storage)
   try {
     const head = await format.head(source, [...types.keys()], signal)
-    const columns = tableColumns(new Map([...head.columns, ...types]), options)
+    const roles = { ...options, url: source.url }
+    const columns = tableColumns(new Map([...head.columns, ...types]), roles)
     const { names } = columns
     const row: RowPlan = {
       columns,

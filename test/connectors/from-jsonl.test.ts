@@ -140,6 +140,13 @@ describe('fromJsonl', () => {
     expect(rejects[3]?.message).toBe('Expected each key once, got one twice (line 5, byte 46)')
   })
 
+  it('passes over lines of white space as JSON has it, and no others', async () => {
+    const lines = ['{"id": "a"}', ' \t', '', '\u00a0', '\ufeff', '{"id": "b"}']
+    const { batches, rejects } = await read(lines, { onError: 'reject' })
+    expect(values(batches, 'id')).toEqual(['a', 'b'])
+    expect(rejects.map(({ code }) => code)).toEqual(['FORMAT', 'FORMAT'])
+  })
+
   it('refuses a key that comes too late to be a column, unless its type is given', async () => {
     const lines = [...Array<string>(60_000).fill('{"id": "abcdefgh"}'), '{"id": "x", "late": 1}']
     const { rejects } = await read(lines, { onError: 'reject' })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { lastValueFrom, toArray } from 'rxjs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fromCsv } from '../../connectors/from-csv.ts'
 import { fromJsonl } from '../../connectors/from-jsonl.ts'
 import { fromTar } from '../../connectors/from-tar.ts'
@@ -21,6 +21,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const reject = { onError: 'reject' } as const
+
+// Whoever shrinks an input that hangs waits long.
+vi.setConfig({ testTimeout: 600_000 })
 
 describe('fromCsv', () => {
   it('gives back any texts in quotes', async () => {

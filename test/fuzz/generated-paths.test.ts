@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { fromFiles } from '../../connectors/from-files.ts'
 import { fromJsonl } from '../../connectors/from-jsonl.ts'
 import { holds, textOf } from '../helpers/fuzz-properties.ts'
@@ -24,6 +24,9 @@ beforeAll(async () => {
   await symlink('loop', join(root, 'loop'))
 })
 afterAll(() => rm(base, { recursive: true }))
+
+// Whoever shrinks an input that hangs waits long.
+vi.setConfig({ testTimeout: 600_000 })
 
 const reject = { onError: 'reject' } as const
 

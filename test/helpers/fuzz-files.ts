@@ -16,11 +16,11 @@ import { tarArchive, tarMember } from './tar-blocks.ts'
 /** Files by name. */
 export type Files = Readonly<Record<string, Uint8Array>>
 
-/** Parquet of five libraries: all codecs, pages of both versions, nested columns. */
-export async function parquetFiles(): Promise<Files> {
+/** Parquet of five libraries: all codecs, pages of both versions, nested columns; or of those named. */
+export async function parquetFiles(names = writers.map((each) => each.name)): Promise<Files> {
   const folder = await mkdtemp(join(tmpdir(), 'fuzz-files-'))
   const files: Record<string, Uint8Array> = {}
-  for (const { name, write } of writers) {
+  for (const { name, write } of writers.filter((each) => names.includes(each.name))) {
     const path = join(folder, 'written.parquet')
     await write(path)
     files[name] = await readFile(path)

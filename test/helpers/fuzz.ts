@@ -4,6 +4,7 @@ import { type Reject, Rejects } from '../../src/flow/control.ts'
 import type { Flow } from '../../src/flow/flow.ts'
 import { Run } from '../../src/run/run-state.ts'
 import { plainValues } from './every-type.ts'
+import { watch } from './hang-watch.ts'
 
 /** What all random inputs come from; another one by `MILLRACE_FUZZ_SEED`. */
 export const fuzzSeed = Number(process.env['MILLRACE_FUZZ_SEED'] ?? 20_261_129)
@@ -12,7 +13,7 @@ export const fuzzSeed = Number(process.env['MILLRACE_FUZZ_SEED'] ?? 20_261_129)
 export const fuzzRuns = Number(process.env['MILLRACE_FUZZ_RUNS'] ?? 1)
 
 /** How long an input may take. */
-const limitMs = 10_000
+const limitMs = 30_000
 
 /** What buffers may grow by while an input is read: many times the size of any. */
 const limitBytes = 256 * 2 ** 20
@@ -40,11 +41,14 @@ export async function outcomeOf(flow: () => Flow<RecordBatch>, where: string): P
   const columns = new Map<string, unknown[]>()
   const values = (column: string) => columns.get(column) ?? []
   const read = { rows: 0, rejects: [] as Reject[], columns, values, error: undefined as unknown }
+  // The files are still there when the process is ended.
+  watch(`reading the files of ${where}`, 2 * limitMs)
   try {
     await inTime(readAll(flow, read))
   } catch (error) {
     read.error = error
   }
+  watch('', 2 * limitMs)
   const grown = process.memoryUsage().arrayBuffers - before
   await new Promise(setImmediate)
   process.off('unhandledRejection', onUnhandled)
@@ -81,8 +85,8 @@ async function readAll(
     if (value instanceof Rejects) read.rejects.push(...value.rows)
     if (!(value instanceof RecordBatch)) continue
     read.rows += value.numRows
-    for (const { name } of value.schema.fields) {
-      const values = plainValues(value.getChild(name) as Vector)
+    for (const [at, { name }] of value.schema.fields.entries()) {
+      const values = plainValues(value.getChildAt(at) as Vector)
       read.columns.set(name, [...(read.columns.get(name) ?? []), ...values])
     }
   }
