@@ -1,19 +1,19 @@
 import type { RecordBatch } from 'apache-arrow'
-import { openFile } from '../storage/file-bytes.ts'
+import type { ByteSource } from '../storage/byte-source.ts'
 import { ParquetFile } from '../parquet/parquet-file.ts'
 import { ParquetThread } from '../parquet/parquet-thread.ts'
-import { firstBytes, type TableContents } from './table-contents.ts'
+import type { TableContents } from './table-contents.ts'
 
 const magic = 'PAR1'
 
-/** What is in a Parquet file: its footer, and of the rows only the first; undefined if it is none. */
+/** What is in a Parquet file that begins with `start`: its footer, and of the rows only the first; undefined if it is none. */
 export async function inspectParquet(
-  path: string,
+  bytes: ByteSource,
+  start: Buffer,
   rows: number,
 ): Promise<TableContents | undefined> {
-  if ((await firstBytes(path)).toString('latin1', 0, magic.length) !== magic) return undefined
+  if (start.toString('latin1', 0, magic.length) !== magic) return undefined
   const { signal } = new AbortController()
-  const bytes = await openFile(path)
   const thread = new ParquetThread()
   try {
     const file = await ParquetFile.open(bytes, signal)
@@ -35,6 +35,5 @@ export async function inspectParquet(
     return { format: 'parquet', numRows: footer.numRows, rowGroups, fields, head }
   } finally {
     await thread.close()
-    await bytes.close()
   }
 }

@@ -2,17 +2,20 @@ import { stat } from 'node:fs/promises'
 import { DataType, type Field, type RecordBatch, type Vector } from 'apache-arrow'
 import type { Command } from 'commander'
 import { ConnectorError } from '../errors.ts'
+import type { ByteSource } from '../storage/byte-source.ts'
+import { parseLocation } from '../storage/location.ts'
+import { openBytes } from '../storage/open-bytes.ts'
 import { inspectArrow } from './inspect-arrow.ts'
 import { inspectModel } from './inspect-model.ts'
 import { inspectParquet } from './inspect-parquet.ts'
 import type { TableContents } from './table-contents.ts'
-import { jsonOption, wholeNumberOf } from './options.ts'
+import { addStorageOptions, jsonOption, wholeNumberOf } from './options.ts'
 import { byteSize, count, plural, print, printJson, table } from './output.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Sets up `millrace inspect`. */
 export function configure(command: Command): void {
-  command
+  addStorageOptions(command)
     .argument('<file>', 'Parquet file, Arrow file or stream, or model folder')
     .option('--rows <n>', 'how many of the first rows to show', wholeNumberOf, 5)
     .addOption(jsonOption())
@@ -25,6 +28,26 @@ interface Options {
 }
 
 async function inspect(path: string, { rows, json }: Options): Promise<void> {
+  if (await isFolder(path)) {
+    const model = await inspectModel(path)
+    if (json) printJson({ path, ...model })
+    else print(modelText(path, model))
+    return
+  }
+  const bytes = await openBytes(path)
+  try {
+    const { signal } = new AbortController()
+    const size = await bytes.size(signal)
+    const contents = await tableContents(bytes, size, rows)
+    if (json) printJson(tableJson(bytes.url, size, contents, rows))
+    else print(tableText(bytes.url, size, contents, rows))
+  } finally {
+    await bytes.close()
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  if (parseLocation('file', path).kind !== 'file') return false
   const found = await stat(path).catch((cause: unknown) => {
     throw new ConnectorError(
       `Expected a file, got nothing at \`${path}\``,
@@ -32,21 +55,22 @@ async function inspect(path: string, { rows, json }: Options): Promise<void> {
       { cause },
     )
   })
-  if (found.isDirectory()) {
-    const model = await inspectModel(path)
-    if (json) printJson({ path, ...model })
-    else print(modelText(path, model))
-    return
-  }
-  const contents = await tableContents(path, rows)
-  if (json) printJson(tableJson(path, found.size, contents, rows))
-  else print(tableText(path, found.size, contents, rows))
+  return found.isDirectory()
 }
 
-async function tableContents(path: string, rows: number): Promise<TableContents> {
-  const contents = (await inspectArrow(path, rows)) ?? (await inspectParquet(path, rows))
+async function tableContents(
+  bytes: ByteSource,
+  size: number,
+  rows: number,
+): Promise<TableContents> {
+  const { signal } = new AbortController()
+  const start = Buffer.from(await bytes.read(0, Math.min(size, 8), signal))
+  const contents =
+    (await inspectArrow(bytes, start, rows)) ?? (await inspectParquet(bytes, start, rows))
   if (contents) return contents
-  throw new UsageError(`Expected a Parquet file, an Arrow file or a model folder, got \`${path}\``)
+  throw new UsageError(
+    `Expected a Parquet file, an Arrow file or a model folder, got \`${bytes.url}\``,
+  )
 }
 
 function tableJson(path: string, bytes: number, contents: TableContents, rows: number): object {
