@@ -160,7 +160,7 @@ describe('millrace inspect', () => {
       writeFileSync(`${folder}/cut.arrow`, bytes.subarray(0, bytes.length - 700))
       const ended = await millrace(['inspect', 'cut.arrow'], { cwd: folder })
       expect([ended.code, ended.stdout]).toEqual([1, ''])
-      expect(ended.stderr).toContain('error: Expected cut.arrow to be Arrow')
+      expect(ended.stderr).toMatch(/error: Expected .*cut\.arrow/)
     }
   })
 })
