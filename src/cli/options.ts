@@ -116,7 +116,7 @@ const stallHelp = 'say what holds it up when no row moves for so long, or off (d
 
 function addCheckpointOptions(command: Command): Command {
   return command
-    .option('--checkpoint <dir>', 'folder for checkpoints, from which the run can be resumed')
+    .option('--checkpoint <dir>', 'folder or s3:// prefix for checkpoints, from which the run can be resumed')
     .option('--every <time>', 'time between checkpoints, e.g. 500ms, 5m (default: 30s)', timeOf)
     .option('--resume', 'go on from the newest checkpoint')
     .option('--timeout <time>', 'longest time that it may take, e.g. 2h', timeOf)

@@ -14,6 +14,12 @@ export interface Case {
    * @default false
    */
   readonly inBucket?: boolean
+  /**
+   * Whether its checkpoints are kept in a bucket.
+   *
+   * @default false
+   */
+  readonly keptInBucket?: boolean
   /** Ids of all rows of the inputs. */
   readonly ids: (inputs: string) => readonly string[]
   /** Files, or folders of parts, with one row for each item that is no reject. */
@@ -46,6 +52,7 @@ const damaged = new Set([
 /** Sources, chains and sinks of `pipeline.ts` that are tried together. */
 const pipelines = [
   ...['files plain parquet', 'files fit both', 'files online jsonl', 'files duplicates groups'],
+  ...['watched plain parquet'],
   ...[
     'rows plain jsonl',
     'parquet plain jsonl',
@@ -66,12 +73,16 @@ const bucketPipelines = [
   's3 unbounded plain parts',
 ] as const
 
+/** Those whose checkpoints are kept in a bucket. */
+const keptPipelines = ['kept rows online parquet'] as const
+
 type Pipeline = (typeof pipelines)[number]
+type KeptPipeline = (typeof keptPipelines)[number]
 type BucketPipeline = (typeof bucketPipelines)[number]
 type Workflow = 'report' | 'fit' | 'score'
 
 /** Name of a case. */
-export type CaseName = Pipeline | BucketPipeline | Workflow
+export type CaseName = Pipeline | BucketPipeline | KeptPipeline | Workflow
 
 /** Every case, by name. */
 export const cases: Readonly<Record<CaseName, Case>> = {
@@ -81,6 +92,12 @@ export const cases: Readonly<Record<CaseName, Case>> = {
   ...(Object.fromEntries(
     bucketPipelines.map((name) => [name, { ...pipelineCase(name.slice(3)), name, inBucket: true }]),
   ) as Readonly<Record<BucketPipeline, Case>>),
+  ...(Object.fromEntries(
+    keptPipelines.map((name) => [
+      name,
+      { ...pipelineCase(name.slice(5)), name, keptInBucket: true },
+    ]),
+  ) as Readonly<Record<KeptPipeline, Case>>),
   report: {
     ...workflow('report', (out) => ['--out', join(out, 'report')]),
     tables: ['report/items.parquet', 'report/embeddings.parquet'],
@@ -139,6 +156,7 @@ function workflow(
 function idsOf(source: string, inputs: string): readonly string[] {
   switch (source) {
     case 'files':
+    case 'watched':
       return picturesIn(join(inputs, 'pictures'))
     case 'parquet':
       return numbered('a', vectorRows)

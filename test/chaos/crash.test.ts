@@ -7,7 +7,7 @@ import { Trials } from './trial.ts'
 type At = readonly [point: FailPoint, times: number]
 
 /**
- * Where the processes of each run die, one after the other: each resumes the run of the one before. 73
+ * Where the processes of each run die, one after the other: each resumes the run of the one before. 78
  * kills in all, each fail point at least once, and each comes at its place: a run that does not come
  * by there fails the test.
  */
@@ -153,6 +153,21 @@ const deaths: readonly (readonly [CaseName, readonly At[]])[] = [
   ],
   ['score', [['sink: after write', 1]]],
   [
+    'watched plain parquet',
+    [
+      ['watch: noted', 9],
+      ['source: at a barrier', 2],
+    ],
+  ],
+  [
+    'kept rows online parquet',
+    [
+      ['mirror: before commit', 3],
+      ['mirror: after commit', 2],
+      ['index: saving', 1],
+    ],
+  ],
+  [
     's3 rows fat jsonl',
     [
       ['upload: after create', 1],
@@ -205,9 +220,9 @@ describe('a run that is killed and resumed', () => {
     },
   )
 
-  it('dies at every fail point, 73 times in all', () => {
+  it('dies at every fail point, 78 times in all', () => {
     const kills = deaths.flatMap(([, at]) => at.map(([point]) => point))
     expect([...new Set(kills)].sort()).toEqual([...failPoints].sort())
-    expect(kills).toHaveLength(73)
+    expect(kills).toHaveLength(78)
   })
 })

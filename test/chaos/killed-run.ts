@@ -26,6 +26,12 @@ export interface Command {
   readonly args: readonly string[]
   /** Where it runs. */
   readonly cwd: string
+  /**
+   * Where its checkpoints are kept.
+   *
+   * @default a folder there
+   */
+  readonly checkpoint?: string
   /** More of the environment. */
   readonly env?: Readonly<Record<string, string>>
   /** A program with arguments that starts it. */
@@ -65,7 +71,7 @@ export function checkpointed(
   command: Command,
   { kill, resume }: { readonly kill?: Kill | undefined; readonly resume: boolean },
 ): Promise<Ended> {
-  const checkpoint = ['--checkpoint', checkpointName, '--every', '0.02s']
+  const checkpoint = ['--checkpoint', command.checkpoint ?? checkpointName, '--every', '0.02s']
   const args = [...command.args, ...checkpoint, ...(resume ? ['--resume'] : [])]
   return start({ ...command, args }, kill)
 }

@@ -3,6 +3,7 @@
  * a time and rest in between, so that there are many checkpoints; ids that end in 3 are rejected. OUT may be
  * in a bucket, and so may DATA, which is INPUTS otherwise.
  */
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import {
@@ -34,6 +35,7 @@ import { duplicates } from 'millrace/operators/duplicates'
 import { flatten } from 'millrace/operators/flatten'
 import { gmm } from 'millrace/operators/gmm'
 import { infer } from 'millrace/operators/infer'
+import { limit } from 'millrace/operators/limit'
 import { neighbors } from 'millrace/operators/neighbors'
 import { pca } from 'millrace/operators/pca'
 import { perceptualHash } from 'millrace/operators/perceptual-hash'
@@ -114,8 +116,20 @@ function row(i: number): RecordBatch {
   return batchOf([textColumn('id', [`r${String(i)}`]), tensorColumn('embedding', [8], values)])
 }
 
-function pictures({ inputs, data }: Folders): Rows {
-  const files = fromFiles(`${data}/pictures`, { batchRows: 1 }).pipe(slowly(), contentHash())
+function pictures(folders: Folders): Rows {
+  return embedded(fromFiles(`${folders.data}/pictures`, { batchRows: 1 }), folders)
+}
+
+/** Ends with the last of the files that there are: a watch does not end by itself. */
+function watched(folders: Folders): Rows {
+  const folder = `${folders.data}/pictures`
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true })
+  const files = fromFiles(folder, { batchRows: 1, watch: { settleMs: 0 } })
+  return embedded(files.pipe(limit(found.filter((each) => each.isFile()).length)), folders)
+}
+
+function embedded(source: Rows, { inputs }: Folders): Rows {
+  const files = source.pipe(slowly(), contentHash())
   const small = files.pipe(decode({ onError: 'reject' }), resize({ width: 2, height: 2 }))
   const model = join(inputs, 'tiny.onnx')
   return small.pipe(perceptualHash(), infer({ model, onError: 'reject' }), flatten())
@@ -127,6 +141,7 @@ function vectors(name: 'a' | 'b', { data }: Folders): Rows {
 
 const sources: Readonly<Record<string, (folders: Folders) => Rows>> = {
   files: pictures,
+  watched,
   parquet: (folders) => vectors('a', folders),
   rows: () => rows(100, true).pipe(slowly(1, 25), refuse()),
   unbounded: () => rows(100, false).pipe(slowly(1, 25), refuse()),

@@ -105,11 +105,19 @@ export class Trials {
     return made
   }
 
-  async #newPlace({ args, inBucket }: Case): Promise<Place> {
+  async #newPlace({ args, inBucket, keptInBucket }: Case): Promise<Place> {
     const name = String(this.#count++)
     const folder = join(this.#folder, name)
     const out = join(folder, 'out')
     mkdirSync(out, { recursive: true })
+    if (keptInBucket) {
+      const { env } = await this.#bucket()
+      const checkpoint = `s3://${bucket}/checkpoint`
+      return {
+        ...{ folder, out, fetch: () => Promise.resolve(), uploads: () => [] },
+        command: (inputs) => ({ args: args(inputs, 'out'), cwd: folder, checkpoint, env }),
+      }
+    }
     if (!inBucket)
       return {
         ...{ folder, out, fetch: () => Promise.resolve(), uploads: () => [] },
