@@ -135,19 +135,33 @@ export function plainField(stored: Field): Field {
   return stored.clone({ type: plainType(stored.type as DataType) })
 }
 
-/** See {@link plainField}. */
+const plainTypes = new WeakMap<DataType, DataType>()
+
+/** See {@link plainField}. The same for the same type: columns that share a dictionary share its type. */
 export function plainType(type: DataType): DataType {
-  return mapType(type, (each) => {
-    if (DataType.isLargeUtf8(each) || DataType.isUtf8View(each)) return new Utf8()
-    if (DataType.isLargeBinary(each) || DataType.isBinaryView(each)) return new Binary()
-    return DataType.isLargeList(each) ? new List(each.valueField) : each
-  })
+  const made =
+    plainTypes.get(type) ??
+    mapType(
+      type,
+      (each) => {
+        if (DataType.isLargeUtf8(each) || DataType.isUtf8View(each)) return new Utf8()
+        if (DataType.isLargeBinary(each) || DataType.isBinaryView(each)) return new Binary()
+        return DataType.isLargeList(each) ? new List(each.valueField) : each
+      },
+      plainType,
+    )
+  plainTypes.set(type, made)
+  return made
 }
 
-/** `type` with `change` made to it and to all types within it, from the inside out. */
-export function mapType(type: DataType, change: (type: DataType) => DataType): DataType {
+/** `type` with `change` made to it and, by `within`, to all types within it, from the inside out. */
+export function mapType(
+  type: DataType,
+  change: (type: DataType) => DataType,
+  within = (each: DataType): DataType => mapType(each, change),
+): DataType {
   if (DataType.isDictionary(type)) {
-    const values = mapType(type.dictionary as DataType, change)
+    const values = within(type.dictionary as DataType)
     return change(
       values === type.dictionary
         ? type
@@ -156,7 +170,7 @@ export function mapType(type: DataType, change: (type: DataType) => DataType): D
   }
   const before = childrenOf(type)
   const children = before.map((field) => {
-    const mapped = mapType(field.type as DataType, change)
+    const mapped = within(field.type as DataType)
     return mapped === field.type ? field : field.clone({ type: mapped })
   })
   return change(children.every((child, i) => child === before[i]) ? type : of(type, children))

@@ -5,6 +5,7 @@ import {
   Dictionary,
   Field,
   Int32,
+  LargeUtf8,
   type RecordBatch,
   RecordBatchFileWriter,
   RecordBatchStreamWriter,
@@ -322,6 +323,17 @@ describe('fromArrow', () => {
       const stream = [column(['a', 'b', 'a']), column(['c', null, 'b'])]
       await writeFile(at('replaced'), ipcOf(stream, 'stream'))
       expect(values(await read('replaced'), 'word')).toEqual(['a', 'b', 'a', 'c', null, 'b'])
+    })
+
+    it('that two columns share, of large texts', async () => {
+      const large = new Dictionary(new LargeUtf8(), new Int32(), 3)
+      const vector = vectorFromArray(['x', null, 'x'], large)
+      await write('shared', [
+        batchOf(['a', 'b'].map((name) => ({ field: new Field(name, large, true), vector }))),
+      ])
+      for (const format of formats)
+        for (const name of ['a', 'b'])
+          expect(values(await read(`shared.${format}`), name)).toEqual(['x', null, 'x'])
     })
 
     it('only where a chosen column needs them', async () => {
