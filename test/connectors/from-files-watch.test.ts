@@ -97,7 +97,7 @@ describe('fromFiles with watch', () => {
     await put('cats/1.png')
     await put('a.png')
     const watched = new Watched(root)
-    expect(await watched.next(2)).toEqual(['a.png', 'cats/1.png'])
+    expect((await watched.next(2)).toSorted()).toEqual(['a.png', 'cats/1.png'])
     await put('dogs/new/2.png')
     expect(await watched.next(1)).toEqual(['dogs/new/2.png'])
     await put('cats/0.png')
@@ -186,12 +186,20 @@ describe('fromFiles with watch', () => {
     expect(await watched.end()).toEqual([])
   })
 
-  it.each([{}, { pollMs: 20 }])(
+  it.each([
+    { in: 'folder', how: {} },
+    { in: 'folder', how: { pollMs: 20 } },
+    { in: 'bucket', how: { pollMs: 20 } },
+  ])(
     'goes on after a restart without repeating or missing a file (%j)',
-    async (how) => {
+    async ({ in: place, how }) => {
       const out = `${root}-out`
+      const prefix = `restarts-${String(number)}`
+      const from = place === 'bucket' ? `s3://data/${prefix}` : root
+      const add = (name: string) =>
+        place === 'bucket' ? s3.put(`${prefix}/${name}`, png) : put(name)
       const job = () =>
-        fromFiles(root, { watch: { ...quick, ...how }, batchRows: 2 }).pipe(toJsonl(out))
+        fromFiles(from, { watch: { ...quick, ...how }, batchRows: 2 }).pipe(toJsonl(out))
       const checkpoint = { folder: `${root}-checkpoint`, everyMs: 20 }
 
       async function until(rows: number, resume: boolean): Promise<void> {
@@ -205,10 +213,10 @@ describe('fromFiles with watch', () => {
         })
       }
 
-      for (const name of ['c.png', 'd.png', 'e.png']) await put(name)
+      for (const name of ['c.png', 'd.png', 'e.png']) await add(name)
       await until(3, false)
-      await put('a.png')
-      await put('f.png')
+      await add('a.png')
+      await add('f.png')
       await until(5, true)
       const parts = (await readdir(out)).filter((name) => !name.startsWith('.')).toSorted()
       const texts = await Promise.all(parts.map((part) => readFile(join(out, part), 'utf8')))

@@ -42,10 +42,10 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
   ['an empty folder', ['empty'], 1, `${pictures} in \`empty\`, got no files`],
   ['a folder without a picture', ['texts'], 1, `${pictures} in \`texts\`, got 1 other file`],
   [
-    'a URL as source, and does not tell its password',
-    ['https://me:secret@host/photos'],
+    'a URL of another kind as source, and does not tell its password',
+    ['ftp://me:secret@host/photos'],
     2,
-    'Expected option `location` to be a path on this machine (https:// is not supported), got `https://…@host/photos` (string)\n',
+    'Expected option `location` to be a path, an http(s):// URL or s3://bucket/key, got `ftp://…@host/photos`\n',
   ],
   [
     'a broken model',
@@ -81,7 +81,7 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
     'pictures and a Parquet file',
     ['photos', 'rows.parquet'],
     2,
-    'Expected pictures or Parquet files, got both: `photos`, `rows.parquet`',
+    'Expected sources of one format, got `photos` (pictures) and `rows.parquet` (parquet)',
   ],
 ]
 
