@@ -727,7 +727,7 @@ function comparable({ rejectsInAnyOrder }: Subject, outcome: Outcome): Outcome {
 }
 
 function conforms(subject: Subject): void {
-  it.each(cuts)(
+  it.concurrent.each(cuts)(
     'gives the same when its run is cut %s',
     async (cut) => {
       const whole = await straight(subject)

@@ -89,9 +89,9 @@ describe('a URL', () => {
     expect(call).toThrow('got `s3://…@bucket/x`')
   })
 
-  it('is refused as the folder of checkpoints', async () => {
+  it('with a user is refused as the folder of checkpoints, and told without', async () => {
     const checkpoint = { folder: url }
-    await expect(run(letters('a', 1), { checkpoint })).rejects.toThrow('s3:// is not supported')
+    await expect(run(letters('a', 1), { checkpoint })).rejects.toThrow('got `s3://…@bucket/x`')
   })
 })
 
