@@ -36,6 +36,9 @@ export {
   WorkerError,
 } from './errors.ts'
 
+export type { StorageOptions } from './storage/storage-options.ts'
+export type { WatchOptions } from './pictures/watch-options.ts'
+
 export type { FamiliarityStrategy, ScoringModel } from './models/density.ts'
 export type { FitSize, Matrix, Model, ModelState } from './models/model.ts'
 
