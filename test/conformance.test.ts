@@ -270,6 +270,8 @@ function inBucket({ job, ...subject }: Subject): Subject {
     return basename(dirname(out))
   }
   return {
+    // Each part is many requests.
+    cuts: 2,
     ...subject,
     job: (out, paced) => job(`s3://${bucket}/${keyOf(out)}`, paced),
     async fetch(out) {
