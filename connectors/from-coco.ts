@@ -11,20 +11,11 @@ import {
 import type { Flow } from '../src/flow/flow.ts'
 import { boxesField, boxLabelsField, commonLabel } from '../src/manifests/boxes.ts'
 import { CocoIndex } from '../src/manifests/coco-index.ts'
-import {
-  listSource,
-  type LoadedEntry,
-  pictureFields,
-  type Reading,
-} from '../src/manifests/list-source.ts'
-import {
-  type ManifestOptions,
-  type ManifestSettings,
-  manifestSettings,
-} from '../src/manifests/manifest-options.ts'
-import { folderOf, linkedAhead, LinkedPictures, nameOf } from '../src/pictures/linked-pictures.ts'
-import { type Loading, readAhead } from '../src/pictures/read-ahead.ts'
-import { storedLocation } from '../src/storage/location.ts'
+import { type LoadedEntry, pictureFields } from '../src/manifests/list-source.ts'
+import { type ListReading, pictureList } from '../src/manifests/picture-list.ts'
+import { type ManifestOptions, type ManifestSettings } from '../src/manifests/manifest-options.ts'
+import { folderOf, LinkedPictures, nameOf, readLinked } from '../src/pictures/linked-pictures.ts'
+import { type Loading } from '../src/pictures/read-ahead.ts'
 import { openBytes } from '../src/storage/open-bytes.ts'
 
 /** Options of {@link fromCoco}. */
@@ -66,30 +57,19 @@ const fields: readonly Field[] = [
  * fromCoco('coco/annotations/instances_val2017.json', { onError: 'reject' }).pipe(decode())
  */
 export function fromCoco(location: string, options: FromCocoOptions = {}): Flow<RecordBatch> {
-  storedLocation('location', location)
-  const settings = manifestSettings(name, options)
-  return listSource<number>({
-    ...{ name, location, settings, options },
-    open: () =>
-      Promise.resolve({
-        ...{ fields, batchRows: 64, close: () => Promise.resolve() },
-        entries: (reading, from = 0) => entries({ location, settings, reading }, from),
-      }),
+  return pictureList<number>(location, options, {
+    name,
+    fields,
+    entries,
   })
-}
-
-interface CocoReading {
-  readonly location: string
-  readonly settings: ManifestSettings
-  readonly reading: Reading
 }
 
 /** What is behind a position: annotations at fault first, then images. */
 async function* entries(
-  { location, settings, reading }: CocoReading,
-  from: number,
+  { location, settings, reading }: ListReading,
+  from = 0,
 ): AsyncGenerator<LoadedEntry<number>> {
-  const { signal, only, wanted, aheadBytes } = reading
+  const { signal, only, wanted } = reading
   const index = await indexOf(location, settings, signal)
   const { images, misplaced } = index
   const { prefix, split = null, links, storage } = settings
@@ -124,7 +104,7 @@ async function* entries(
     yield { position: at + 1, faults: [{ ...fault, id: prefix + fault.id }] }
   }
   const first = Math.max(0, from - misplaced.length)
-  yield* readAhead(numbers(first, images.length), open, { ahead: () => linkedAhead, aheadBytes })
+  yield* readLinked(numbers(first, images.length), open, reading)
 }
 
 async function indexOf(

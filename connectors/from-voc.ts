@@ -1,21 +1,16 @@
 import { posix } from 'node:path'
 import { Bool, Field, Int32, List, type RecordBatch } from 'apache-arrow'
-import { ConnectorError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { boxesField, boxLabelsField, commonLabel } from '../src/manifests/boxes.ts'
 import { linkedText } from '../src/manifests/linked-text.ts'
 import {
   type Fault,
-  listSource,
   type LoadedEntry,
   pictureFields,
   type Reading,
 } from '../src/manifests/list-source.ts'
-import {
-  type ManifestOptions,
-  type ManifestSettings,
-  manifestSettings,
-} from '../src/manifests/manifest-options.ts'
+import { type ListReading, pictureList } from '../src/manifests/picture-list.ts'
+import { type ManifestOptions, type ManifestSettings } from '../src/manifests/manifest-options.ts'
 import {
   type VocAnnotation,
   vocAnnotation,
@@ -25,14 +20,13 @@ import {
 import type { FileRoot } from '../src/pictures/file-root.ts'
 import { fileRoots } from '../src/pictures/file-roots.ts'
 import {
-  linkedAhead,
   type LinkedPicture,
   LinkedPictures,
   type LinkFault,
+  readLinked,
 } from '../src/pictures/linked-pictures.ts'
-import { type Loading, readAhead } from '../src/pictures/read-ahead.ts'
+import { type Loading } from '../src/pictures/read-ahead.ts'
 import { type BytePath, pathText } from '../src/pictures/walk-files.ts'
-import { storedLocation } from '../src/storage/location.ts'
 import { storageSettings } from '../src/storage/storage-options.ts'
 
 /** Options of {@link fromVoc}. */
@@ -74,43 +68,28 @@ const fields: readonly Field[] = [
  * fromVoc('VOCdevkit/VOC2012', { onError: 'reject' }).pipe(decode())
  */
 export function fromVoc(location: string, options: FromVocOptions = {}): Flow<RecordBatch> {
-  storedLocation('location', location)
-  const settings = manifestSettings(name, options)
-  return listSource<BytePath>({
-    ...{ name, location, settings, options },
-    open: () =>
-      Promise.resolve({
-        ...{ fields, batchRows: 64, close: () => Promise.resolve() },
-        entries: (reading, from) => entries(location, { settings, reading }, from),
-      }),
+  return pictureList<BytePath>(location, options, {
+    name,
+    fields,
+    entries,
+    expected: (where) => `XML files of VOC in \`${where}\``,
   })
 }
 
 async function* entries(
-  location: string,
-  { settings, reading }: { readonly settings: ManifestSettings; readonly reading: Reading },
+  { location, settings, reading }: ListReading,
   from: BytePath | undefined,
 ): AsyncGenerator<LoadedEntry<BytePath>> {
-  const { signal, aheadBytes } = reading
   const { links, storage } = settings
   const stored = { links, storage: storageSettings(storage) }
   const [root] = (await fileRoots([location], stored)) as [FileRoot]
 
   async function* annotations(): AsyncGenerator<BytePath> {
-    for await (const { path } of root.find(from, signal)) if (/\.xml$/i.test(path)) yield path
+    const found = root.find(from, reading.signal)
+    for await (const { path } of found) if (/\.xml$/i.test(path)) yield path
   }
 
-  const ahead = { ahead: () => linkedAhead, aheadBytes }
-  let found = from !== undefined
-  for await (const entry of readAhead(annotations(), opener(location, settings, reading), ahead)) {
-    found = true
-    yield entry
-  }
-  if (found) return
-  throw new ConnectorError(`Expected XML files of VOC in \`${location}\`, got none`, {
-    url: location,
-    retryable: false,
-  })
+  yield* readLinked(annotations(), opener(location, settings, reading), reading)
 }
 
 /** How the row of an XML file is made, by its path. */

@@ -1,21 +1,16 @@
 import { posix } from 'node:path'
 import { Field, Int32, type RecordBatch } from 'apache-arrow'
-import { ConnectorError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { boxesField, boxLabelsField, commonLabel } from '../src/manifests/boxes.ts'
 import { linkedText } from '../src/manifests/linked-text.ts'
 import {
   type Fault,
-  listSource,
   type LoadedEntry,
   pictureFields,
   type Reading,
 } from '../src/manifests/list-source.ts'
-import {
-  type ManifestOptions,
-  type ManifestSettings,
-  manifestSettings,
-} from '../src/manifests/manifest-options.ts'
+import { type ListReading, pictureList } from '../src/manifests/picture-list.ts'
+import { type ManifestOptions, type ManifestSettings } from '../src/manifests/manifest-options.ts'
 import {
   inPixels,
   type YoloFormat,
@@ -23,10 +18,9 @@ import {
   yoloLabels,
 } from '../src/manifests/yolo-labels.ts'
 import { YoloDataset, type YoloPicture, type YoloPosition } from '../src/manifests/yolo-dataset.ts'
-import { linkedAhead, LinkedPictures, type LinkFault } from '../src/pictures/linked-pictures.ts'
+import { LinkedPictures, type LinkFault, readLinked } from '../src/pictures/linked-pictures.ts'
 import { encodedSize } from '../src/pictures/picture-size.ts'
-import { type Loading, readAhead } from '../src/pictures/read-ahead.ts'
-import { storedLocation } from '../src/storage/location.ts'
+import { type Loading } from '../src/pictures/read-ahead.ts'
 
 /** Options of {@link fromYolo}. */
 export type FromYoloOptions = ManifestOptions
@@ -64,40 +58,20 @@ const fields: readonly Field[] = [
  * fromYolo('coco8/data.yaml', { onError: 'reject' }).pipe(decode())
  */
 export function fromYolo(location: string, options: FromYoloOptions = {}): Flow<RecordBatch> {
-  storedLocation('location', location)
-  const settings = manifestSettings(name, options)
-  return listSource<YoloPosition>({
-    ...{ name, location, settings, options },
-    open: () =>
-      Promise.resolve({
-        ...{ fields, batchRows: 64, close: () => Promise.resolve() },
-        entries: (reading, from) => entries(location, { settings, reading }, from),
-      }),
+  return pictureList<YoloPosition>(location, options, {
+    name,
+    fields,
+    entries,
+    expected: (where) => `pictures in the dataset of \`${where}\``,
   })
 }
 
 async function* entries(
-  location: string,
-  { settings, reading }: { readonly settings: ManifestSettings; readonly reading: Reading },
+  { location, settings, reading }: ListReading,
   from: YoloPosition | undefined,
 ): AsyncGenerator<LoadedEntry<YoloPosition>> {
-  const { signal, aheadBytes } = reading
-  const dataset = await YoloDataset.open(location, settings, signal)
-  const ahead = { ahead: () => linkedAhead, aheadBytes }
-  let found = from !== undefined
-  for await (const entry of readAhead(
-    dataset.pictures(from),
-    opener(dataset, settings, reading),
-    ahead,
-  )) {
-    found = true
-    yield entry
-  }
-  if (found) return
-  throw new ConnectorError(`Expected pictures in the dataset of \`${location}\`, got none`, {
-    url: location,
-    retryable: false,
-  })
+  const dataset = await YoloDataset.open(location, settings, reading.signal)
+  yield* readLinked(dataset.pictures(from), opener(dataset, settings, reading), reading)
 }
 
 /** How the row of a picture is made. */

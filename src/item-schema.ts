@@ -25,7 +25,7 @@ export interface ItemColumns {
 export function itemSchema(stored: Schema, { columns, ids, wanted, several }: ItemColumns): Schema {
   const there = stored.fields.map((field) => field.name)
   for (const each of [...(columns ?? []), ids.column ?? 'id'])
-    if (each !== 'id' && !there.includes(each)) throw missing(there, each, ids.url)
+    if (each !== 'id' && !there.includes(each)) throw missingStored(there, each, ids.url)
   const fields = new Map(
     stored.fields
       .filter((field) => !wanted || !isHeavy(field) || wanted.has(field.name))
@@ -41,7 +41,8 @@ export function itemSchema(stored: Schema, { columns, ids, wanted, several }: It
   )
 }
 
-function missing(there: readonly string[], wanted: string, url: string): SchemaError {
+/** The error for a column that a stored table lacks. */
+export function missingStored(there: readonly string[], wanted: string, url: string): SchemaError {
   return new SchemaError(
     `Expected column \`${wanted}\` in ${url}, got columns ${there.join(', ')}${didYouMean(wanted, there)}`,
     { column: wanted },

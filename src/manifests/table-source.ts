@@ -3,13 +3,13 @@ import type { Flow } from '../flow/flow.ts'
 import { columnList, nonEmptyString } from '../options.ts'
 import {
   folderOf,
-  linkedAhead,
   type LinkedPicture,
   LinkedPictures,
   type LinkFault,
   nameOf,
+  readLinked,
 } from '../pictures/linked-pictures.ts'
-import { type Loading, readAhead } from '../pictures/read-ahead.ts'
+import { type Loading } from '../pictures/read-ahead.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import { storedLocation } from '../storage/location.ts'
 import { openBytes } from '../storage/open-bytes.ts'
@@ -209,7 +209,7 @@ function pictureEntries(
     }
   }
 
-  return readAhead(rows, open, { ahead: () => linkedAhead, aheadBytes })
+  return readLinked(rows, open, { aheadBytes })
 }
 
 function withPicture(

@@ -2,9 +2,9 @@ import { type RecordBatch, Schema } from 'apache-arrow'
 import { batchOf, type Column, textColumn } from '../batch/batch.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import type { Context } from '../flow/context.ts'
-import { DataError, SchemaError } from '../errors.ts'
+import { DataError } from '../errors.ts'
 import { idColumn, idField, type IdOrigin } from '../item-ids.ts'
-import { didYouMean } from '../options.ts'
+import { missingStored } from '../item-schema.ts'
 import { differentSchemas, schemaWith, schemaWithoutHeavy } from '../batch/schema.ts'
 import type { Projection, RowGroup } from './footer.ts'
 import { type Conventions, HuggingFace } from './hugging-face.ts'
@@ -109,7 +109,7 @@ export class ParquetTable {
       const usual = new HuggingFace(stored, { metadata, url, conventions: options.conventions })
       for (const each of wanted)
         if (!(each === 'id' && id === undefined) && !usual.origin(each) && !partitions.has(each))
-          throw missing([...there, ...partitions.keys()], each, url)
+          throw missingStored([...there, ...partitions.keys()], each, url)
       const ids = { prefix: options.sourceName, table, column: id, url }
       const origins = { ids, usual, partitions }
       return new ParquetTable({ bytes, file }, origins, { ...options, wanted: context.columns })
@@ -203,11 +203,4 @@ export class ParquetTable {
     })
     return batchOf(columns, schema)
   }
-}
-
-function missing(there: readonly string[], wanted: string, url: string): SchemaError {
-  return new SchemaError(
-    `Expected column \`${wanted}\` in ${url}, got columns ${there.join(', ')}${didYouMean(wanted, there)}`,
-    { column: wanted },
-  )
 }

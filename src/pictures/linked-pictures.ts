@@ -9,7 +9,7 @@ import { type Location, parseLocation } from '../storage/location.ts'
 import type { StorageOptions } from '../storage/storage-options.ts'
 import { type Links, meaning } from './file-roots.ts'
 import { concernsOne, limitBytes, tooLarge } from './picture-files.ts'
-import type { Loading } from './read-ahead.ts'
+import { type Ahead, type Loading, readAhead } from './read-ahead.ts'
 
 /** A picture that a list points to. */
 export interface LinkedPicture {
@@ -54,7 +54,16 @@ interface Target {
 }
 
 /** How many pictures are read ahead at most: those from elsewhere take long to come. */
-export const linkedAhead = 32
+const linkedAhead = 32
+
+/** Opens `items` of a list and loads the pictures that they point to, several ahead, in order. */
+export function readLinked<T, R>(
+  items: AsyncIterable<T>,
+  open: (item: T) => Promise<Loading<R>>,
+  { aheadBytes }: Pick<Ahead<T>, 'aheadBytes'>,
+): AsyncGenerator<R> {
+  return readAhead(items, open, { ahead: () => linkedAhead, aheadBytes })
+}
 
 /** Follows the links of a list, which are paths relative to a root, or URLs. */
 export class LinkedPictures {

@@ -3,6 +3,7 @@ import { batchOf } from '../batch/batch.ts'
 import { ConnectorError } from '../errors.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import type { FileRoot } from './file-root.ts'
+import { type Loading, readAhead } from './read-ahead.ts'
 import { type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
@@ -154,31 +155,36 @@ export async function* loaded(
   files: AsyncIterable<Placed | typeof idle>,
   options: LoadOptions,
 ): AsyncGenerator<Loaded> {
-  const reading: { readonly loading: Promise<LoadedFile>; readonly bytes: number }[] = []
-  let aheadBytes = 0
+  const { aheadBytes, wanted } = options
+  const all = files[Symbol.asyncIterator]()
+  let ended = false
 
-  async function first(): Promise<LoadedFile> {
-    const { loading, bytes } = reading.shift() as (typeof reading)[number]
-    aheadBytes -= bytes
-    return loading
-  }
-
-  for await (const file of files) {
-    if (!('root' in file)) {
-      while (reading.length > 0) yield await first()
-      yield file
-      continue
+  async function* untilIdle(): AsyncGenerator<Placed> {
+    for (;;) {
+      const next = await all.next()
+      ended = next.done === true
+      if (next.done || !('root' in next.value)) return
+      yield next.value
     }
-    const bytes = options.wanted ? await sizeOf(file) : 0
-    while (reading.length > 0 && aheadBytes + bytes > options.aheadBytes) yield await first()
-    const loading = load(file, options)
-    // Whoever awaits it later sees the error; until then it must not count as unhandled.
-    loading.catch(() => undefined)
-    reading.push({ loading, bytes })
-    aheadBytes += bytes
-    if (reading.length > file.root.ahead) yield await first()
   }
-  while (reading.length > 0) yield await first()
+
+  async function open(file: Placed): Promise<Loading<LoadedFile>> {
+    return { bytes: wanted ? await sizeOf(file) : 0, load: () => load(file, options) }
+  }
+
+  function hasEnded(): boolean {
+    return ended
+  }
+
+  try {
+    for (;;) {
+      yield* readAhead(untilIdle(), open, { ahead: ({ root }) => root.ahead, aheadBytes })
+      if (hasEnded()) return
+      yield idle
+    }
+  } finally {
+    await all.return?.()
+  }
 }
 
 /** Bytes of a file that is going to be read; an error comes when it is read. */

@@ -129,19 +129,21 @@ class Watch {
     const { roots, pollMs = bucketPollMs, settleMs, seen, signal } = this.#watching
     for (const [at, root] of roots.entries()) {
       if (Date.now() < (this.#due[at] ?? 0)) continue
-      const there = new Set<string>()
+      const gone = new Set(this.#waitingIn(root))
       for await (const found of root.find(undefined, signal)) {
         if (found.path === '') throw unreadable(root.location, found.cause)
         const file = placed(root, at, found)
-        there.add(keyOf(at, found))
+        gone.delete(keyOf(at, found))
         if (!seen(file)) yield file
       }
-      for (const [key, { file }] of this.#waiting)
-        if (file.root === root && !there.has(key)) this.#waiting.delete(key)
-      const waits = [...this.#waiting.values()].some(({ file }) => file.root === root)
-      const again = waits ? Math.min(pollMs, settleMs) : pollMs
+      for (const key of gone) this.#waiting.delete(key)
+      const again = this.#waitingIn(root).length > 0 ? Math.min(pollMs, settleMs) : pollMs
       this.#due[at] = this.#isTold(at) ? Infinity : Date.now() + again
     }
+  }
+
+  #waitingIn(root: FileRoot): readonly string[] {
+    return [...this.#waiting].flatMap(([key, { file }]) => (file.root === root ? [key] : []))
   }
 
   /** Whether a file stays as it is; one that does not waits. */

@@ -22,8 +22,6 @@ export interface Asking extends Tried {
 export interface Ask extends S3Access {
   /** Options of the client's `send`. */
   readonly how: { readonly abortSignal: AbortSignal }
-  /** Number of the try, from 1. */
-  readonly attempt: number
 }
 
 /** Makes a request of S3, again until it is answered or the deadline is over; each try has a time limit. */
@@ -35,10 +33,10 @@ export async function askS3<T>(
   const { deadlineMs, requestTimeoutMs } = settings
   const timeoutMs = requestTimeoutMs * Math.max(1, Math.ceil(bytes / 2 ** 20))
   return retrying(
-    (attempt) =>
+    () =>
       limited(
         (abortSignal) =>
-          ask({ ...access, attempt, how: { abortSignal } }).catch((cause: unknown) => {
+          ask({ ...access, how: { abortSignal } }).catch((cause: unknown) => {
             throw s3Error(cause, { what, url })
           }),
         { signal, timeoutMs, what, url },

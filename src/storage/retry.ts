@@ -23,13 +23,13 @@ const longestDelayMs = 20_000
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export async function retrying<T>(
-  work: (attempt: number) => Promise<T>,
+  work: () => Promise<T>,
   { url, deadlineMs, signal }: RetryOptions,
 ): Promise<T> {
   const started = performance.now()
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work(attempt)
+      return await work()
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof ConnectorError) || !error.retryable) throw error

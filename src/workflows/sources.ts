@@ -23,19 +23,12 @@ type Reader = (
   reading: Reading,
 ) => Flow<RecordBatch>
 
-const parquet = tables((locations, name) =>
-  fromParquet(locations, name === undefined ? {} : { sourceName: name }),
-)
-const arrow = tables((locations, name) =>
-  fromArrow(locations, name === undefined ? {} : { sourceName: name }),
-)
-const tar = tables((locations, name) =>
-  fromTar(locations, { onError: 'reject', ...(name !== undefined && { sourceName: name }) }),
-)
+const arrow = tables(fromArrow)
+const tar = tables((locations, options) => fromTar(locations, { onError: 'reject', ...options }))
 
 /** By the ending of a location; everything else is pictures in files and folders. */
 const readers: Readonly<Record<string, Reader>> = {
-  parquet,
+  parquet: tables(fromParquet),
   arrow,
   feather: arrow,
   tar,
@@ -111,10 +104,15 @@ function pictures(
   })
 }
 
-function tables(read: (locations: readonly string[], name?: string) => Flow<RecordBatch>): Reader {
+type Table = (
+  locations: readonly string[],
+  options: { readonly sourceName?: string },
+) => Flow<RecordBatch>
+
+function tables(read: Table): Reader {
   return (locations, split) => {
-    const rows = read(locations, split)
-    return split === undefined ? rows : flowOf(rows.pipe(withText('split', split)))
+    if (split === undefined) return read(locations, {})
+    return flowOf(read(locations, { sourceName: split }).pipe(withText('split', split)))
   }
 }
 

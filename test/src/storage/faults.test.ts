@@ -48,7 +48,7 @@ const plain = { compression: 'none', dictionary: false } as const
 
 /** Time for a busy machine to answer, and none to go on trying. */
 const patient: StorageOptions = { requestTimeoutMs: 250, deadlineMs: 10_000 }
-const hasty: StorageOptions = { requestTimeoutMs: 500, deadlineMs: 500 }
+const hasty: StorageOptions = { requestTimeoutMs: 1_000, deadlineMs: 1_000 }
 
 async function read(storage: StorageOptions): Promise<ReadonlyMap<string, Buffer>> {
   const found = new Map<string, Buffer>()
@@ -78,7 +78,7 @@ const lasting: readonly (readonly [Fault, what: RegExp])[] = [
   ['wrong region', /another region: set `region`/],
   ['slow down', /503 SlowDown.*run it again, or resume/],
   ['reset', /ECONNRESET.*run it again, or resume/],
-  ['silence', /nothing for 0\.5 s.*run it again, or resume/],
+  ['silence', /nothing for 1 s.*run it again, or resume/],
 ]
 
 describe('pictures in a bucket', () => {
