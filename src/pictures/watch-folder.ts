@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { lstat } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
-import { watch } from 'chokidar'
 import { ConnectorError } from '../errors.ts'
 import type { Told } from './file-root.ts'
 import type { Glob } from './glob.ts'
@@ -24,6 +23,7 @@ export async function watchFolder(
   { glob, inside }: Watched,
   { told, signal }: { readonly told: Told; readonly signal: AbortSignal },
 ): Promise<void> {
+  const { watch } = await import('chokidar')
   const root = pathText(folder)
   const watcher = watch(root, {
     ignoreInitial: true,

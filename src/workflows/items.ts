@@ -24,7 +24,7 @@ export interface Items {
 export async function itemsOf(options: WorkflowOptions): Promise<Items> {
   const { sources, limit: most } = options
   const format = formatOf(sources)
-  const all = rowsOf(sources, format, options)
+  const all = await rowsOf(sources, format, options)
   const { kind, rows } =
     format !== undefined && tableFormats.has(format)
       ? await itemsIn(all)

@@ -1,15 +1,9 @@
 import type { RecordBatch } from 'apache-arrow'
-import { fromArrow } from '../../connectors/from-arrow.ts'
-import { fromCoco } from '../../connectors/from-coco.ts'
-import { fromCsv } from '../../connectors/from-csv.ts'
 import { fromFiles } from '../../connectors/from-files.ts'
-import { fromJsonl } from '../../connectors/from-jsonl.ts'
-import { fromParquet } from '../../connectors/from-parquet.ts'
-import { fromTar } from '../../connectors/from-tar.ts'
-import { fromYolo } from '../../connectors/from-yolo.ts'
 import { OptionError } from '../errors.ts'
 import { concatFlows } from '../flow/concat-flows.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
+import type { ManifestOptions } from '../manifests/manifest-options.ts'
 import { withText } from './with-text.ts'
 import type { SourceSpec, WorkflowOptions } from './workflow.ts'
 
@@ -23,32 +17,37 @@ type Reader = (
   reading: Reading,
 ) => Flow<RecordBatch>
 
-const arrow = tables(fromArrow)
-const tar = tables((locations, options) => fromTar(locations, { onError: 'reject', ...options }))
+/** What is read by a connector of its own; everything else is pictures in files and folders. */
+export type Format = 'parquet' | 'arrow' | 'tar' | 'csv' | 'jsonl' | 'coco' | 'yolo'
 
-/** By the ending of a location; everything else is pictures in files and folders. */
-const readers: Readonly<Record<string, Reader>> = {
-  parquet: tables(fromParquet),
-  arrow,
-  feather: arrow,
-  tar,
-  'tar.gz': tar,
-  tgz: tar,
-  csv: lists(fromCsv),
-  tsv: lists(fromCsv),
-  jsonl: lists(fromJsonl),
-  ndjson: lists(fromJsonl),
-  json: lists(fromCoco),
-  yaml: lists(fromYolo),
-  yml: lists(fromYolo),
+/** By the ending of a location. */
+const endings: Readonly<Record<string, Format>> = {
+  ...{ parquet: 'parquet', arrow: 'arrow', feather: 'arrow' },
+  ...{ tar: 'tar', 'tar.gz': 'tar', tgz: 'tar' },
+  ...{ csv: 'csv', tsv: 'csv', jsonl: 'jsonl', ndjson: 'jsonl' },
+  ...{ json: 'coco', yaml: 'yolo', yml: 'yolo' },
+}
+
+/** Loaded when they are needed: most bring libraries along. */
+const readers: Readonly<Record<Format, () => Promise<Reader>>> = {
+  parquet: async () => tables((await import('../../connectors/from-parquet.ts')).fromParquet),
+  arrow: async () => tables((await import('../../connectors/from-arrow.ts')).fromArrow),
+  async tar() {
+    const { fromTar } = await import('../../connectors/from-tar.ts')
+    return tables((locations, options) => fromTar(locations, { onError: 'reject', ...options }))
+  },
+  csv: async () => lists((await import('../../connectors/from-csv.ts')).fromCsv),
+  jsonl: async () => lists((await import('../../connectors/from-jsonl.ts')).fromJsonl),
+  coco: async () => lists((await import('../../connectors/from-coco.ts')).fromCoco),
+  yolo: async () => lists((await import('../../connectors/from-yolo.ts')).fromYolo),
 }
 
 /** Formats whose rows may have embeddings in place of pictures. */
-export const tableFormats: ReadonlySet<string> = new Set(['parquet', 'arrow', 'feather'])
+export const tableFormats: ReadonlySet<Format> = new Set<Format>(['parquet', 'arrow'])
 
 /** The format of all `sources`, by their endings; undefined for pictures in files and folders. */
-export function formatOf(sources: readonly SourceSpec[]): string | undefined {
-  const formats = sources.map(({ path }) => endingOf(path))
+export function formatOf(sources: readonly SourceSpec[]): Format | undefined {
+  const formats = sources.map(({ path }) => formatAt(path))
   const other = formats.findIndex((format) => format !== formats[0])
   if (other < 0) return formats[0]
   const [first, second] = [sources[0], sources[other]].map((source) => `\`${source?.path ?? ''}\``)
@@ -57,18 +56,19 @@ export function formatOf(sources: readonly SourceSpec[]): string | undefined {
   )
 }
 
-function endingOf(path: string): string | undefined {
+function formatAt(path: string): Format | undefined {
   const [name = ''] = path.toLowerCase().split(/[?#]/)
-  return Object.keys(readers).find((ending) => name.endsWith(`.${ending}`))
+  const ending = Object.keys(endings).find((each) => name.endsWith(`.${each}`))
+  return ending === undefined ? undefined : endings[ending]
 }
 
 /** Reads sources of one format one after another. The name of a split goes before the ids of its source. */
-export function rowsOf(
+export async function rowsOf(
   sources: readonly SourceSpec[],
-  format: string | undefined,
+  format: Format | undefined,
   reading: Reading,
-): Flow<RecordBatch> {
-  const read = (format !== undefined && readers[format]) || pictures
+): Promise<Flow<RecordBatch>> {
+  const read = format === undefined ? pictures : await readers[format]()
   return concatFlows(
     runs(sources).map((run) =>
       read(
@@ -116,7 +116,10 @@ function tables(read: Table): Reader {
   }
 }
 
-type List = typeof fromCsv | typeof fromCoco
+type List = (
+  location: string,
+  options: Pick<ManifestOptions, 'onError' | 'links' | 'split' | 'name'>,
+) => Flow<RecordBatch>
 
 /** A list of several is read one after another. */
 function lists(read: List): Reader {
