@@ -22,21 +22,31 @@ export function overview(data: PageData, names: readonly string[]): Html {
       <time datetime="${summary.startedAt}">${dateOf(summary.startedAt)}</time>
     </p>
     <nav aria-label="Sections">
-      ${sections.map(([part, title]) => shows(data, part) && html`<a href="#${part}">${title}</a> `)}
-      <a href="#rejects">Rejects</a> <a href="#made">How it was made</a>
+      ${sectionsOf(data).map(([id, title]) => html`<a href="#${id}">${title}</a> `)}
     </nav>
     <noscript><p class="lead">What is drawn on this page needs its script.</p></noscript>
     <ul class="counts">
-      ${itemTiles(data)} ${shows(data, 'duplicates') && groupTiles(data)}
+      ${itemTiles(data)} ${shows(data, 'duplicates') && groupTiles(data)} ${doubtTiles(data)}
     </ul>
   </header>`
 }
 
-const sections = [
-  ['map', 'Map'],
-  ['duplicates', 'Duplicates'],
-  ['familiarity', 'Familiarity'],
-] as const
+/** The sections that the page has: their ids and titles. */
+function sectionsOf(data: PageData): (readonly [id: string, title: string])[] {
+  const { outliers, labelErrors, clusters, metrics } = data
+  const sections = [
+    ['map', 'Map', shows(data, 'map')],
+    ['duplicates', 'Duplicates', shows(data, 'duplicates')],
+    ['unusual', 'Unusual pictures', outliers !== undefined],
+    ['label-errors', 'Doubtful labels', labelErrors !== undefined],
+    ['familiarity', 'Familiarity', shows(data, 'familiarity')],
+    ['clusters', 'Clusters', clusters !== undefined],
+    ['statistics', 'Statistics', metrics.length > 0],
+    ['rejects', 'Rejects', true],
+    ['made', 'How it was made', true],
+  ] as const
+  return sections.filter(([, , there]) => there).map(([id, title]) => [id, title])
+}
 
 function itemTiles(data: PageData): Html[] {
   const { items, rejects, ignored } = data.summary
@@ -89,6 +99,30 @@ function groupTiles({ summary, exact }: PageData): Html[] {
     leaks.exact + leaks.near > 0
       ? leakTile(leaks)
       : tile('#duplicates', 0, ['leak', 'leaks'], 'No group spans several splits. Nothing to do.'),
+  ]
+}
+
+/** What is to be looked at picture by picture. */
+function doubtTiles({ outliers, labelErrors }: PageData): (Html | false)[] {
+  return [
+    outliers !== undefined &&
+      tile(
+        '#unusual',
+        outliers.flagged,
+        ['unusual picture', 'unusual pictures'],
+        outliers.flagged > 0
+          ? 'Much darker, blurrier, smaller … than the others. Look at the farthest out.'
+          : 'No picture is far from the others. Nothing to do.',
+      ),
+    labelErrors !== undefined &&
+      tile(
+        '#label-errors',
+        labelErrors.count,
+        ['doubtful label', 'doubtful labels'],
+        labelErrors.count > 0
+          ? 'Items that look like those of another label. Check the first ones.'
+          : 'Every item looks like the others of its label. Nothing to do.',
+      ),
   ]
 }
 

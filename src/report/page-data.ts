@@ -1,4 +1,8 @@
 import type { Reject } from '../flow/control.ts'
+import type { PageClusters } from './cluster-selection.ts'
+import type { PageLabelErrors } from './label-error-selection.ts'
+import type { PageOutliers } from './outlier-selection.ts'
+import type { PageMetric } from './statistics-selection.ts'
 
 /** An item as the page shows it: a row of `items.parquet`. */
 export interface PageItem {
@@ -97,6 +101,14 @@ export interface PageChoice {
   readonly labels: readonly LabelFamiliarity[]
   /** How many items carry a label that is not in `labels`. */
   readonly otherLabelled: number
+  /** How the metrics of pictures are spread; none for items that are not pictures. */
+  readonly metrics: readonly PageMetric[]
+  /** What is out of bounds, if that was looked for. */
+  readonly outliers: PageOutliers | undefined
+  /** Labels that may be wrong, if that was looked for. */
+  readonly labelErrors: PageLabelErrors | undefined
+  /** Clusters, if there are any. */
+  readonly clusters: PageClusters | undefined
   /** Points of the map: all items shown elsewhere on the page, then the sample. */
   readonly points: readonly PageItem[]
   /** How many of `points` are there because they are shown elsewhere. */

@@ -2,10 +2,14 @@ import type { RecordBatch } from 'apache-arrow'
 import { column } from '../batch/batch.ts'
 import type { Reject } from '../flow/control.ts'
 import { Best } from './best.ts'
+import { ClusterSelection } from './cluster-selection.ts'
 import { FamiliaritySelection } from './familiarity-selection.ts'
 import { GroupSelection, shareGroups } from './group-selection.ts'
+import { LabelErrorSelection } from './label-error-selection.ts'
+import { OutlierSelection } from './outlier-selection.ts'
 import type { PageChoice, PageGroups, PageItem } from './page-data.ts'
 import { groupRows, itemReader, numberAt, rejectAt, textAt } from './read-rows.ts'
+import { StatisticsSelection } from './statistics-selection.ts'
 
 const pointsShown = 5000
 const groupsShown = 200
@@ -16,13 +20,17 @@ const rejectsShown = 200
  *
  * The sample of the map is the items with the least seeded hash of their id, so it depends on neither order
  * nor batches. Holds at most 200 groups of each kind, 5,000 points, 200 rejects and what
- * `FamiliaritySelection` holds, whatever the tables' size.
+ * the other selections hold, whatever the tables' size.
  */
 export class PageSelection {
   readonly #seed: number
   readonly #exact = new GroupSelection('exact', groupsShown)
   readonly #near = new GroupSelection('near', groupsShown)
   readonly #familiarity = new FamiliaritySelection()
+  readonly #statistics = new StatisticsSelection()
+  readonly #outliers = new OutlierSelection()
+  readonly #labelErrors = new LabelErrorSelection()
+  readonly #clusters = new ClusterSelection()
   readonly #sample = new Best<PageItem>(pointsShown)
   readonly #members = new Map<string, PageItem | undefined>()
   readonly #rejects: Reject[] = []
@@ -47,6 +55,10 @@ export class PageSelection {
     const names = ['label', 'familiarity', 'label_familiarity', 'x', 'y']
     const [label, score, within, x, y] = names.map((name) => batch.getChild(name))
     const itemAt = itemReader(batch)
+    this.#statistics.add(batch)
+    this.#outliers.add(batch, itemAt)
+    this.#labelErrors.add(batch, itemAt)
+    this.#clusters.add(batch, itemAt)
     for (let row = 0; row < batch.numRows; row++) {
       const key = String(id.get(row))
       const read = itemAt.bind(null, row)
@@ -77,7 +89,13 @@ export class PageSelection {
     const exact = this.#withItems(groups.exact)
     const near = this.#withItems(groups.near)
     const rejects = { rejects: this.#rejects, rejectCount: this.#rejectCount }
-    const parts = { exact, near, ...familiar, ...rejects }
+    const parts = {
+      ...{ exact, near, ...familiar, ...rejects },
+      metrics: this.#statistics.finish(),
+      outliers: this.#outliers.finish(),
+      labelErrors: this.#labelErrors.finish(),
+      clusters: this.#clusters.finish(),
+    }
     const points = new Map<string, PageItem>()
     for (const item of shownItems(parts))
       if (item.x !== null && item.y !== null) points.set(item.id, item)
@@ -107,12 +125,18 @@ export class PageSelection {
 
 /** The items shown in lists, the most important first; one that is shown twice comes twice. */
 export function* shownItems(
-  choice: Pick<PageChoice, 'exact' | 'near' | 'least' | 'most' | 'labels'>,
+  choice: Omit<PageChoice, 'points' | 'required' | 'placed'>,
 ): Generator<PageItem> {
   for (const { groups } of [choice.exact, choice.near])
     for (const { members } of groups) for (const { item } of members) yield item
+  const { outliers, labelErrors, clusters } = choice
+  for (const { item } of outliers?.outliers ?? []) yield item
+  for (const { item } of labelErrors?.errors ?? []) yield item
   yield* choice.least
   yield* choice.most
+  for (const metric of outliers?.metrics ?? []) for (const { item } of metric.outliers) yield item
+  for (const { item } of clusters?.outliers ?? []) yield item
+  for (const { members } of clusters?.clusters ?? []) yield* members
   for (const { least, most } of choice.labels) {
     yield* least
     yield* most

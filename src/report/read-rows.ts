@@ -84,6 +84,12 @@ export function textAt(vector: Vector | null, row: number): string | null {
   return typeof value === 'string' ? value : null
 }
 
+/** The texts of the list at `row`; none where it is null. */
+export function textsAt(vector: Vector, row: number): string[] {
+  const values = vector.get(row) as Iterable<unknown> | null
+  return values === null ? [] : Array.from(values, String)
+}
+
 /** The finite number at `row`, or null. */
 export function numberAt(vector: Vector | null, row: number): number | null {
   const value: unknown = vector?.get(row)

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
+import { clustersSection } from './clusters-section.ts'
 import { howItWasMade } from './how-it-was-made.ts'
 import { duplicatesSection } from './duplicates-section.ts'
 import { familiaritySection } from './familiarity-section.ts'
 import { readable, Html, html, jsonForHtml } from './html.ts'
+import { labelErrorsSection } from './label-errors-section.ts'
 import { mapSection } from './map-section.ts'
+import { outliersSection } from './outliers-section.ts'
 import { type PageData, shows } from './page-data.ts'
 import { payloadOf } from './payload.ts'
 import { rejectsSection } from './rejects-section.ts'
 import { scriptText } from './script-text.ts'
+import { statisticsSection } from './statistics-section.ts'
 import { style } from './style.ts'
 import { overview } from './overview.ts'
 
@@ -40,7 +44,9 @@ export function renderPage(data: PageData): string {
         <main id="main">
           ${shows(data, 'map') && mapSection(data, payload)}
           ${shows(data, 'duplicates') && duplicatesSection(data, indexOf)}
-          ${shows(data, 'familiarity') && familiaritySection(data, indexOf)} ${rejectsSection(data)}
+          ${outliersSection(data, indexOf)} ${labelErrorsSection(data, indexOf)}
+          ${shows(data, 'familiarity') && familiaritySection(data, indexOf)}
+          ${clustersSection(data, indexOf)} ${statisticsSection(data)} ${rejectsSection(data)}
           ${howItWasMade(data)}
         </main>
         <script type="application/json" id="payload">

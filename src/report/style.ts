@@ -121,6 +121,30 @@ figcaption .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-l
 .labels figcaption .folder { display: none; }
 .labels .notes span { white-space: normal; }
 
+.scale { display: flex; gap: .3rem 1.2rem; margin: .9rem 0 0; padding: 0; border: 0; font-size: .9rem; }
+.scale legend { float: left; margin-right: 1rem; color: var(--soft); }
+.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: .9rem; margin-top: .9rem; }
+.metrics li { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .7rem .9rem .8rem; }
+.metrics h3 { margin: 0 0 .4rem; font-size: .95rem; }
+.metrics h3 + svg + p { display: flex; justify-content: space-between; color: var(--soft); font-size: .78rem; font-variant-numeric: tabular-nums; }
+.metrics .flags { font-size: .82rem; color: var(--soft); }
+.histogram { display: block; width: 100%; height: 4.5rem; border-bottom: 1px solid var(--soft); }
+.histogram path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.histogram .bars { fill: var(--c0); fill-opacity: .45; }
+.histogram .red { stroke: #d33f3f; }
+.histogram .green { stroke: #2f9a4a; }
+.histogram .blue { stroke: #3e6fe0; }
+.histogram .alpha, .histogram .gray { stroke: var(--soft); }
+.histogram .log, section:has([name='scale'][value='log']:checked) .histogram .linear { display: none; }
+section:has([name='scale'][value='log']:checked) .histogram .log { display: inline; }
+.labels .metric { grid-template-columns: 9rem 1fr; }
+.labels .metric small { display: block; }
+.labels .metric .notes { font-size: .72rem; }
+.wide-table { overflow-x: auto; }
+.by-class { font-size: .84rem; font-variant-numeric: tabular-nums; }
+.by-class tbody th { width: auto; white-space: nowrap; }
+.by-class thead th { white-space: normal; vertical-align: bottom; }
+
 table { width: 100%; border-collapse: collapse; margin-top: 1rem; font-size: .9rem; }
 tbody th { width: 32%; }
 td:not(:last-child) { white-space: nowrap; }
@@ -137,7 +161,9 @@ code { font: .88em ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace
   .map { grid-template-columns: minmax(0, 1fr); }
   .plot { height: 22rem; }
   .group.wide { grid-column: auto; }
-  .labels article { grid-template-columns: minmax(0, 1fr); }
+  .labels article, .labels .metric { grid-template-columns: minmax(0, 1fr); }
+  .by-class td::before { content: attr(data-name) ' '; color: var(--soft); }
+  .by-class td { display: inline-block; margin-right: 1rem; }
   .counts { grid-template-columns: 1fr 1fr; }
   .counts li { padding: .8rem .9rem .9rem; }
   .counts b { font-size: 1.5rem; }

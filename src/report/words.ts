@@ -14,6 +14,12 @@ export function seconds(value: number): string {
   return `${String(Number(value.toPrecision(value < 1 ? 2 : 3)))} s`
 }
 
+/** A value of a metric, to four digits. */
+export function valueText(value: number): string {
+  if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(1).replace('-', '−')
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 4 }).replace('-', '−')
+}
+
 /** A familiarity score, to four digits. */
 export function scoreText(familiarity: number): string {
   return familiarity.toLocaleString('en-US', { maximumSignificantDigits: 4 }).replace('-', '−')

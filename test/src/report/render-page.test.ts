@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { PageData, PageGroups, PageItem } from '../../../src/report/page-data.ts'
 import { standing } from '../../../src/report/payload.ts'
 import { renderPage } from '../../../src/report/render-page.ts'
+import { metricOf } from '../../../src/statistics/metrics.ts'
 import { summaryOf } from '../../helpers/report-tables.ts'
 
 const none: PageGroups = { groups: [], total: 0, members: 0, leaks: 0, onlyExact: 0 }
@@ -13,6 +14,10 @@ const empty: PageData = {
   most: [],
   labels: [],
   otherLabelled: 0,
+  metrics: [],
+  outliers: undefined,
+  labelErrors: undefined,
+  clusters: undefined,
   points: [],
   required: 0,
   placed: 0,
@@ -55,6 +60,54 @@ describe('renderPage', () => {
     const label = { label: 'l', count: 2, least: [own], most: [item] }
     const words = textOf({ least: [own], labels: [label] })
     expect(words.match(/7\.5|−1\.25/g)).toEqual(['−1.25', '7.5', '−1.25'])
+  })
+
+  it('draws histograms in both scales, a line for each channel', () => {
+    const histogram = { from: 0, width: 0.5, counts: [1, 99] }
+    const metric = { metric: metricOf('mean'), count: 100, least: 0.1, most: 0.9 }
+    const channels = [histogram, histogram, histogram]
+    const html = renderPage({ ...empty, metrics: [{ ...metric, histogram, channels }] })
+    expect(html.match(/class="(?:red|green|blue)"/g)).toHaveLength(6)
+    const [linear, log] = [...html.matchAll(/class="bars"\s+d="([^"]*)"/g)].map(([, d]) => d)
+    expect(linear).toBe('M0.0 72V71.3H120.0V2.0H240.0V72Z')
+    expect(log).toBe('M0.0 72V61.5H120.0V2.0H240.0V72Z')
+  })
+
+  it('tells why pictures are unusual, and counts them by metric and class', () => {
+    const outlier = { item, reasons: ['darker than 99 % of the set', 'plainer than all others'] }
+    const words = textOf({
+      summary: summaryOf({ items: 40 }),
+      outliers: {
+        flagged: 1,
+        outliers: [outlier],
+        metrics: [
+          { name: 'mean', count: 1, outliers: [outlier] },
+          { name: 'std', count: 1, outliers: [] },
+        ],
+        labels: [{ label: 'l', items: 40, flagged: 1, byMetric: new Map([['mean', 1]]) }],
+        otherLabels: 2,
+      },
+    })
+    expect(words).toContain('1 picture (2.5 %) with a statistic far from those of the others')
+    expect(words).toContain('darker than 99 % of the set; plainer than all others')
+    expect(words).toMatch(/By class .* 2 more labels .* Label Pictures Flagged mean std l 40 1 1 –/)
+  })
+
+  it('shows the label suggested beside the one there is', () => {
+    const labelErrors = { count: 3, errors: [{ item, suggested: 'cats', error: 0.875 }] }
+    const words = textOf({ labelErrors })
+    expect(words).toMatch(/3 items that look more like .* l → cats 0\.88 .*and 2 more/)
+  })
+
+  it('shows clusters, what is in none and what lies apart', () => {
+    const clusters = {
+      ...{ total: 2, none: 5 },
+      clusters: [{ cluster: 1, size: 9, members: [item] }],
+      outliers: [{ item, score: 0.5 }],
+    }
+    const words = textOf({ clusters })
+    expect(words).toMatch(/2 groups of items .* 5 items in none\. .*1 more are in items/)
+    expect(words).toMatch(/Cluster 1 9 items .* Farthest apart .* 0\.50/)
   })
 
   it('has no trace of sections that were left out', () => {

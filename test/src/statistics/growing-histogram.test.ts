@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { Random } from '../../../src/kernels/random.ts'
+import { GrowingHistogram } from '../../../src/statistics/growing-histogram.ts'
+
+function histogramOf(values: readonly number[], bins = 32) {
+  const histogram = new GrowingHistogram()
+  for (const value of values) histogram.add(value)
+  return histogram.histogram(bins)
+}
+
+describe('GrowingHistogram', () => {
+  it.each([
+    { name: 'nothing', values: [], expected: undefined },
+    { name: 'one value', values: [3], expected: { from: 3, width: 1, counts: [1] } },
+    {
+      name: 'whole numbers',
+      values: [1, 3, 3],
+      expected: { from: 1, width: 1, counts: [1, 0, 2] },
+    },
+    {
+      name: 'shares',
+      values: [0, 0.25, 0.5, 0.5, 1],
+      expected: { from: 0, width: 0.25, counts: [1, 1, 2, 0, 1] },
+    },
+    {
+      name: 'values on both sides of 0',
+      values: [-1.5, 1.5],
+      expected: { from: -2, width: 1, counts: [1, 0, 0, 1] },
+    },
+    {
+      name: 'what is not finite',
+      values: [NaN, 7, Infinity],
+      expected: { from: 7, width: 1, counts: [1] },
+    },
+  ])('counts $name', ({ values, expected }) => {
+    expect(histogramOf(values, 5)).toEqual(expected)
+  })
+
+  it('counts the same in any order, whatever the range', () => {
+    const random = new Random(1)
+    const values = Array.from({ length: 2_000 }, (_, i) => random.normal() * 10 ** (i % 9))
+    const sorted = [...values].sort((a, b) => a - b)
+    const histogram = histogramOf(values, 64)
+    expect(histogramOf(sorted, 64)).toEqual(histogram)
+    expect(histogramOf(sorted.reverse(), 64)).toEqual(histogram)
+    const { from = 0, width = 1, counts = [] } = histogram ?? {}
+    expect(counts.length).toBeLessThanOrEqual(64)
+    expect(counts.length).toBeGreaterThan(32)
+    expect(counts).toEqual(
+      counts.map(
+        (_, i) => values.filter((v) => v >= from + i * width && v < from + (i + 1) * width).length,
+      ),
+    )
+  })
+})
