@@ -40,6 +40,7 @@ import { grayscale } from '../operators/grayscale.ts'
 import { groupChanges } from '../operators/group-changes.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
+import { labelErrors } from '../operators/label-errors.ts'
 import { layout } from '../operators/layout.ts'
 import { limit } from '../operators/limit.ts'
 import { manual } from '../operators/manual.ts'
@@ -428,6 +429,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         flow.pipe(pca({ model: join(folder, 'pca') }), inversePca({ model: join(folder, 'pca') })),
     ),
   },
+  'label-errors': { plain: ofRows(() => labelErrors({ k: 4 })) },
   layout: {
     plain: ofPictures(
       (flow) => flow.pipe(resize({ width: 4, height: 3 }), layout({ to: 'CHW' })),

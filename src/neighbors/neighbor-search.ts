@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { batchOf, column } from '../batch/batch.ts'
 import type { StoredTable } from '../table/column-store.ts'
-import { type EmbeddingRows, embeddingRows } from './embedding-rows.ts'
+import { type EmbeddingRows, embeddingRows, presence } from './embedding-rows.ts'
 import type { Metric } from '../kernels/distance.ts'
 import { kernel } from '../kernels/kernel.ts'
 import type { Matrix } from '../models/model.ts'
@@ -19,6 +19,20 @@ export interface NeighborSearch {
   readonly k: number
   /** How far apart rows are. */
   readonly metric: Metric
+  /** Column that a row must have a value in, if it is to be there at all. */
+  readonly having?: string
+}
+
+/** The nearest others of each row that has an embedding; these rows are numbered in their order. */
+export interface NearestRows {
+  /** Their ids. */
+  readonly ids: readonly string[]
+  /** The number of each in the table. */
+  readonly places: Int32Array
+  /** `k` distances per row, ascending; ∞ where there are fewer. */
+  readonly distances: Float64Array
+  /** The numbers of those rows; −1 where there are fewer. */
+  readonly rows: Int32Array
 }
 
 /** The rows of a batch that have an embedding. */
@@ -31,10 +45,19 @@ export interface PresentRows {
   readonly ids: readonly string[]
 }
 
-/** The rows of `batch` with an embedding; `offset` is the number of the first row, for messages. */
-export function presentRows(batch: RecordBatch, name: string, offset: number): PresentRows {
+/**
+ * The rows of `batch` with an embedding, and with a value in the column `having` if there is one; `offset` is the number
+ * of the first row, for messages.
+ */
+export function presentRows(
+  batch: RecordBatch,
+  name: string,
+  offset: number,
+  having?: string,
+): PresentRows {
   const all = embeddingRows(batch, name, offset)
-  const rows = [...all.present.keys()].filter((row) => all.present[row] === 1)
+  const also = having === undefined ? undefined : presence(column(batch, having))
+  const rows = [...all.present.keys()].filter((row) => all.present[row] === 1 && also?.[row] !== 0)
   const values = rows.length === batch.numRows ? all.values : pick(all, rows)
   const ids = column(batch, 'id')
   return {
@@ -51,21 +74,45 @@ function pick({ values, columns }: EmbeddingRows, rows: readonly number[]): Floa
   return out
 }
 
-/**
- * Yields for each row of a table its nearest other rows, exactly. The table is read once per block
- * of 16,384 rows (or `blockBytes`), which is held against all rows; `k` distances per row and the ids stay in memory.
- * The block is there twice, the second time in the kernel's thread.
- */
+/** Yields for each row of a table its nearest other rows, exactly; see {@link nearestRows}. */
 export async function* nearestInTable(
   table: StoredTable,
   search: NeighborSearch,
   blockBytes: number,
 ): AsyncGenerator<RecordBatch> {
   const { k } = search
+  const { ids, distances, rows } = await nearestRows(table, search, blockBytes)
+  let from = 0
+  for await (const piece of pieces(table, search)) {
+    const to = from + piece.matrix.rows
+    const found = {
+      k,
+      distances: distances.subarray(from * k, to * k),
+      rows: rows.subarray(from * k, to * k),
+    }
+    const keys = Array.from(found.rows, (row) => ids[row] ?? null)
+    yield batchOf(neighborColumns({ ...found, keys }, piece.rows, piece.numRows))
+    from = to
+  }
+}
+
+/**
+ * Finds for each row of a table its nearest other rows, exactly. The table is read once per block
+ * of 16,384 rows (or `blockBytes`), which is held against all rows; `k` distances per row and the ids stay in memory.
+ * The block is there twice, the second time in the kernel's thread.
+ */
+export async function nearestRows(
+  table: StoredTable,
+  search: NeighborSearch,
+  blockBytes: number,
+): Promise<NearestRows> {
+  const { k } = search
   const ids: string[] = []
+  const places = new Int32Array(table.numRows)
   const distances = new Float64Array(table.numRows * k).fill(Infinity)
   const rows = new Int32Array(table.numRows * k).fill(-1)
   for await (const items of blocks(table, search, blockBytes)) {
+    places.set(items.rows, ids.length)
     ids.push(...items.ids)
     let from = 0
     for await (const queries of pieces(table, search)) {
@@ -86,17 +133,12 @@ export async function* nearestInTable(
       from = to
     }
   }
-  let from = 0
-  for await (const piece of pieces(table, search)) {
-    const to = from + piece.matrix.rows
-    const found = {
-      k,
-      distances: distances.subarray(from * k, to * k),
-      rows: rows.subarray(from * k, to * k),
-    }
-    const keys = Array.from(found.rows, (row) => ids[row] ?? null)
-    yield batchOf(neighborColumns({ ...found, keys }, piece.rows, piece.numRows))
-    from = to
+  const count = ids.length
+  return {
+    ids,
+    places: places.subarray(0, count),
+    distances: distances.subarray(0, count * k),
+    rows: rows.subarray(0, count * k),
   }
 }
 
@@ -139,15 +181,16 @@ function withoutSelf(found: Matches, ids: readonly string[], k: number): Matches
   return { k, keys, distances }
 }
 
-type Piece = PresentRows & { readonly numRows: number }
+type Piece = PresentRows & { readonly numRows: number; readonly offset: number }
 
 async function* pieces(
   table: StoredTable,
-  { column: name }: NeighborSearch,
+  { column: name, having }: NeighborSearch,
 ): AsyncGenerator<Piece> {
   let offset = 0
-  for await (const batch of table.read(['id', name])) {
-    yield { ...presentRows(batch, name, offset), numRows: batch.numRows }
+  const read = having === undefined ? ['id', name] : ['id', name, having]
+  for await (const batch of table.read(read)) {
+    yield { ...presentRows(batch, name, offset, having), numRows: batch.numRows, offset }
     offset += batch.numRows
   }
 }
@@ -158,7 +201,7 @@ async function* blocks(
   search: NeighborSearch,
   blockBytes: number,
 ): AsyncGenerator<PresentRows> {
-  let held: PresentRows[] = []
+  let held: Piece[] = []
   let rows = 0
   for await (const piece of pieces(table, search)) {
     const most = Math.min(blockRows, blockBytes / (4 * piece.matrix.columns))
@@ -173,7 +216,8 @@ async function* blocks(
   if (rows > 0) yield join(held)
 }
 
-function join(pieces: readonly PresentRows[]): PresentRows {
+/** The rows of pieces as one; `rows` are their numbers in the table. */
+function join(pieces: readonly Piece[]): PresentRows {
   const columns = pieces[0]?.matrix.columns ?? 1
   const rows = pieces.reduce((sum, piece) => sum + piece.matrix.rows, 0)
   const values = new Float32Array(rows * columns)
@@ -184,7 +228,7 @@ function join(pieces: readonly PresentRows[]): PresentRows {
   }
   return {
     matrix: { rows, columns, values },
-    rows: [],
+    rows: pieces.flatMap((piece) => piece.rows.map((row) => piece.offset + row)),
     ids: pieces.flatMap((piece) => [...piece.ids]),
   }
 }

@@ -23,6 +23,7 @@ import { grayscale } from '../../operators/grayscale.ts'
 import { groupChanges } from '../../operators/group-changes.ts'
 import { infer } from '../../operators/infer.ts'
 import { inversePca } from '../../operators/inverse-pca.ts'
+import { labelErrors } from '../../operators/label-errors.ts'
 import { layout } from '../../operators/layout.ts'
 import { limit } from '../../operators/limit.ts'
 import { manual } from '../../operators/manual.ts'
@@ -76,6 +77,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   groupChanges: [groupChanges()],
   infer: [infer()],
   inversePca: [inversePca({ model })],
+  labelErrors: [labelErrors()],
   layout: [layout({ to: 'CHW' })],
   limit: [limit(1)],
   manual: [manual({ points: 'points.parquet' })],
