@@ -38,6 +38,7 @@ import { gamma } from '../operators/gamma.ts'
 import { gmm } from '../operators/gmm.ts'
 import { grayscale } from '../operators/grayscale.ts'
 import { groupChanges } from '../operators/group-changes.ts'
+import { imageStats } from '../operators/image-stats.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
 import { labelErrors } from '../operators/label-errors.ts'
@@ -418,6 +419,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'group-changes': {
     plain: ofRows(() => (flow) => flow.pipe(onlineDuplicates({ distance: 0.2 }), groupChanges())),
   },
+  'image-stats': { plain: ofPictures(imageStats({ perChannel: true })) },
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),

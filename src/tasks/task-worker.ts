@@ -112,6 +112,6 @@ function moduleUrl(module: string): string {
 /** A view of a part of a buffer would take the whole of it along. */
 function ownBuffer(value: TaskValue): TaskValue {
   if (value === null || typeof value !== 'object') return value
-  if ('width' in value) return { ...value, data: ownBuffer(value.data) as Uint8Array }
+  if ('width' in value) return { ...value, data: ownBuffer(value.data) } as TaskValue
   return value.byteLength === value.buffer.byteLength ? value : value.slice()
 }

@@ -1,8 +1,20 @@
+import type { Samples } from '../kernels/samples.ts'
 import type { Pixels } from '../pictures/pixels.ts'
 
 /** A value of a row inside a worker thread. */
 export type TaskValue =
-  null | string | number | bigint | boolean | Uint8Array | Float32Array | Pixels
+  | null
+  | string
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | Uint16Array
+  | Int32Array
+  | Float32Array
+  | Float64Array
+  | Pixels
+  | Samples
 
 /** A row inside a worker thread: the columns that tasks read or added, by name. */
 export type TaskRow = Readonly<Record<string, TaskValue>>
@@ -56,7 +68,8 @@ export function pixelsIn(row: TaskRow, column: string): Pixels {
   if (value === null || typeof value !== 'object' || !('width' in value))
     throw new RowError('MISSING', `Expected a picture in column \`${column}\`, got null`)
   const { data, width, height } = value
-  if (width > 0 && height > 0 && data.length === 3 * width * height) return value
+  if (data instanceof Uint8Array && width > 0 && height > 0 && data.length === 3 * width * height)
+    return { data, width, height }
   throw new RowError(
     'DAMAGED',
     `Expected ${String(width)} × ${String(height)} pixels of 3 values, got ${String(data.length)} values`,

@@ -21,6 +21,7 @@ import { gamma } from '../../operators/gamma.ts'
 import { gmm } from '../../operators/gmm.ts'
 import { grayscale } from '../../operators/grayscale.ts'
 import { groupChanges } from '../../operators/group-changes.ts'
+import { imageStats } from '../../operators/image-stats.ts'
 import { infer } from '../../operators/infer.ts'
 import { inversePca } from '../../operators/inverse-pca.ts'
 import { labelErrors } from '../../operators/label-errors.ts'
@@ -75,6 +76,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   gmm: [gmm(), gmm({ mode: 'online' }), gmm({ model })],
   grayscale: [grayscale()],
   groupChanges: [groupChanges()],
+  imageStats: [imageStats()],
   infer: [infer()],
   inversePca: [inversePca({ model })],
   labelErrors: [labelErrors()],
