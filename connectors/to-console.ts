@@ -4,6 +4,7 @@ import { columnsOf, select } from '../src/batch/batch.ts'
 import { jsonOf } from '../src/batch/json-value.ts'
 import { selectedSchema } from '../src/batch/selected-schema.ts'
 import { sink, type Writer, type WriteSummary } from '../src/flow/sink.ts'
+import { aligned } from '../src/output/aligned.ts'
 import { print } from '../src/output/print.ts'
 import { columnList, knownOptions, oneOf, positiveInteger } from '../src/options.ts'
 
@@ -128,14 +129,9 @@ class Table implements Writer<never> {
 
   async #show(): Promise<void> {
     this.#shown = true
-    const widths = this.#numbers.map((_, i) =>
-      Math.max(...this.#lines.map((cells) => Array.from(cells[i] ?? '').length)),
-    )
-    const lines = this.#lines.map((cells) =>
-      cells.map((cell, i) => padded(cell, widths[i] ?? 0, this.#numbers[i] === true)).join('  '),
-    )
+    const lines = aligned(this.#lines, (column) => this.#numbers[column] === true)
     this.#lines = []
-    if (lines.length > 0) await this.#print(`${lines.map((line) => line.trimEnd()).join('\n')}\n`)
+    if (lines.length > 0) await this.#print(`${lines.join('\n')}\n`)
   }
 
   async #print(text: string): Promise<void> {
@@ -147,11 +143,6 @@ class Table implements Writer<never> {
 
 function isNumber(type: DataType): boolean {
   return DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type)
-}
-
-function padded(cell: string, width: number, right: boolean): string {
-  const room = ' '.repeat(width - Array.from(cell).length)
-  return right ? room + cell : cell + room
 }
 
 function cellOf(type: DataType, most: number): (value: unknown) => string {

@@ -7,6 +7,8 @@ interface Truth {
   readonly exact: readonly (readonly [string, string])[]
   readonly near: readonly { readonly of: string; readonly id: string; readonly edit: string }[]
   readonly corrupt: readonly { readonly id: string }[]
+  readonly outliers: readonly { readonly id: string; readonly kind: string }[]
+  readonly mislabeled: readonly { readonly id: string; readonly true: string }[]
 }
 
 const [report = 'millrace-demo', truthFile = 'examples/clipart.truth.json'] = process.argv.slice(2)
@@ -36,6 +38,19 @@ const rejects = new Set<string>()
 for await (const batch of fromParquet(join(report, 'rejects.parquet')))
   for (const row of batch) rejects.add(String(row['id']))
 
+/** What the report says of each picture by itself. */
+const items: { id: string; reasons: string[]; error: number; suggested: string | null }[] = []
+for await (const batch of fromParquet(join(report, 'items.parquet')))
+  for (const row of batch)
+    items.push({
+      id: String(row['id']),
+      reasons: [...((row['outlier_reasons'] ?? []) as Iterable<string>)],
+      error: Number(row['label_error'] ?? 0),
+      suggested: row['suggested_label'] as string | null,
+    })
+const byId = new Map(items.map((item) => [item.id, item]))
+const doubtful = [...items].sort((a, b) => b.error - a.error)
+
 const copies = truth.exact.filter(([a, b]) => together(exact, a, b))
 const leaks = copies.filter(([a, b]) => split(a) !== split(b))
 const edits = truth.near.filter(({ of, id }) => together(near, of, id))
@@ -44,9 +59,22 @@ const corrupt = truth.corrupt.filter(({ id }) => rejects.has(id))
 const files = summary.items + summary.rejects + summary.ignored
 const planted = truth.exact.filter(([a, b]) => split(a) !== split(b)).length
 
+const odd = truth.outliers.map(({ id, kind }) => ({ kind, reasons: byId.get(id)?.reasons ?? [] }))
+const oddIds = new Set(truth.outliers.map(({ id }) => id))
+const others = items.filter(({ id }) => !oddIds.has(id))
+const flagged = others.filter(({ reasons }) => reasons.length > 0)
+const wrong = truth.mislabeled.map(({ id, true: label }) => ({
+  rank: doubtful.findIndex((item) => item.id === id) + 1,
+  right: byId.get(id)?.suggested === label,
+}))
+
 console.log(`Against what was planted in the pictures:
   corrupt files rejected        ${String(corrupt.length)} of ${String(truth.corrupt.length)}
   exact copies grouped          ${String(copies.length)} of ${String(truth.exact.length)}
   exact leaks across splits     ${String(leaks.length)} of ${String(planted)}
   near duplicates grouped       ${String(edits.length)} of ${String(truth.near.length)}${missed.length > 0 ? ` (not: ${missed.join(', ')})` : ''}
+  odd pictures flagged          ${String(odd.filter(({ reasons }) => reasons.length > 0).length)} of ${String(odd.length)}
+${odd.map(({ kind, reasons }) => `    ${kind.padEnd(10)}${reasons.join('; ')}`).join('\n')}
+  other pictures flagged        ${String(flagged.length)} of ${String(others.length)} (${((100 * flagged.length) / others.length).toFixed(1)} %)
+  wrong labels, rank of doubt   ${wrong.map(({ rank }) => String(rank)).join(', ')} of ${String(items.length)}; suggested right: ${String(wrong.filter(({ right }) => right).length)} of ${String(wrong.length)}
   items + rejects + ignored     ${String(files)} files`)

@@ -16,6 +16,7 @@ interface CommandSpec {
 
 const commands: Readonly<Record<string, CommandSpec>> = {
   report: { summary: 'report on a dataset', load: () => import('./report.ts') },
+  stats: { summary: 'tell the statistics of pictures', load: () => import('./stats.ts') },
   fit: { summary: 'fit models to a dataset', load: () => import('./fit.ts') },
   score: { summary: 'score items by fitted models', load: () => import('./score.ts') },
   export: { summary: 'write fitted models as one ONNX model', load: () => import('./export.ts') },

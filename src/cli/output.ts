@@ -1,3 +1,4 @@
+import { aligned } from '../output/aligned.ts'
 import { withoutSecrets } from '../secrets.ts'
 
 /** Writes lines of data to stdout; see {@link printable}. */
@@ -31,22 +32,11 @@ export function printable(text: string): string {
 }
 
 /**
- * Rows of cells as lines, each column as wide as its widest cell; the last one is not padded.
- * Control characters are escaped: a name may hold line ends, and commands to a terminal.
+ * Rows of cells as lines, each column as wide as its widest cell. Control characters are escaped: a name may hold line ends, and commands to a terminal.
  */
 export function table(lines: readonly (readonly string[])[], indent = ''): string {
-  const rows = lines.map((line) => line.map(visible))
-  const widths: number[] = []
-  for (const row of rows)
-    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
-  return rows
-    .map((row) => {
-      const cells = row.map((cell, i) =>
-        i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0),
-      )
-      return `${indent}${cells.join('  ')}`.trimEnd()
-    })
-    .join('\n')
+  const rows = aligned(lines.map((line) => line.map(visible)))
+  return rows.map((row) => `${indent}${row}`).join('\n')
 }
 
 /** `\n` for a line end, which would break the table. */

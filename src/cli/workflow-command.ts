@@ -6,6 +6,7 @@ import type {
   ReportOptions,
   ScoreOptions,
   SourceSpec,
+  StatsOptions,
   Workflow,
   WorkflowOptions,
 } from '../workflows/workflow.ts'
@@ -62,6 +63,23 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
   })
 }
 
+/** Sets up `millrace stats`, whose bounds are set by its config alone. */
+export function configureStats(command: Command, load: LoadWorkflow<StatsOptions>): void {
+  command
+    .option('--out <file>', '.parquet, .csv or .jsonl to write a row per picture to, or -')
+    .option('--channels', 'tell the channels apart')
+  addSourceOptions(command, { model: false }).action(async (sources: string[]) => {
+    const settings = await configured(command, ['outliers'])
+    const { out, channels } = command.opts<Pick<StatsOptions, 'out' | 'channels'>>()
+    await runWorkflow(command, load, {
+      ...sharedOptions(command, sources),
+      ...(out !== undefined && { out }),
+      ...(channels !== undefined && { channels }),
+      ...settings,
+    })
+  })
+}
+
 /** Sets up `millrace compare`, which keeps no checkpoints: it may have to fit before it compares. */
 export function configureCompare(command: Command, load: LoadWorkflow<CompareOptions>): void {
   command
@@ -83,18 +101,28 @@ export function sourceOf(text: string): SourceSpec {
   return { path, split }
 }
 
-function addSourceOptions(command: Command): Command {
+function addSourceOptions(command: Command, inputs?: InputOptions): Command {
   command.argument(
     '<source...>',
     'folder, picture, glob, Parquet, Arrow, tar, CSV, JSON lines, COCO or YOLO file, also s3:// and http(s)://, or split=SOURCE',
   )
-  return addRunOptions(addInputOptions(command))
+  return addRunOptions(addInputOptions(command, inputs))
 }
 
-function addInputOptions(command: Command): Command {
+/** Which options of inputs a command has. */
+interface InputOptions {
+  /** Whether it makes embeddings. */
+  readonly model?: boolean
+}
+
+function addInputOptions(command: Command, { model = true }: InputOptions = {}): Command {
+  command.option(
+    '--labels <pattern>',
+    "labels and splits in the paths, e.g. '{split}/{label}/{name}'",
+  )
+  if (model)
+    command.option('--model <file>', '.onnx or model.json for the embeddings (default: bundled)')
   return command
-    .option('--labels <pattern>', "labels and splits in the paths, e.g. '{split}/{label}/{name}'")
-    .option('--model <file>', '.onnx or model.json for the embeddings (default: bundled)')
     .addOption(linksOption())
     .option('--limit <n>', 'read at most so many items', positiveIntegerOf)
     .option('--config <file>', 'JSON or TypeScript file with options that are not given here')

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { RecordBatch } from 'apache-arrow'
 import { contentHash } from '../../operators/content-hash.ts'
 import { decode } from '../../operators/decode.ts'
+import { imageStats } from '../../operators/image-stats.ts'
 import { infer } from '../../operators/infer.ts'
 import { perceptualHash } from '../../operators/perceptual-hash.ts'
 import { resize } from '../../operators/resize.ts'
@@ -10,6 +11,7 @@ import { thumbnail } from '../../operators/thumbnail.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { modelHash, modelSize } from '../inference/picture-model.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
+import { channelColumns, pictureColumns } from '../statistics/profiles.ts'
 import type { Items } from './items.ts'
 import { withText } from './with-text.ts'
 
@@ -21,13 +23,24 @@ export interface FeatureSettings {
   readonly known?: string
 }
 
-/** Raised when decoding, hashing or thumbnails change, so that what an older version stored is made again. */
-const recipe = 'millrace-1'
+/** Raised when decoding, statistics, hashing or thumbnails change, so that what an older version stored is made again. */
+const recipe = 'millrace-2'
+
+const statistics = [
+  ...['size', 'aspect_ratio', 'depth', 'mean', 'std', 'var', 'skew', 'kurtosis', 'entropy'],
+  ...['brightness', 'darkness', 'contrast', 'sharpness', 'zeros', 'missing'],
+]
+const measured = { profile: 'default', statistics, perChannel: true } as const
+
+/** Columns of statistics, of pictures and of their channels. */
+export const statisticColumns = [...pictureColumns(measured), ...channelColumns(measured)].map(
+  ({ name }) => name,
+)
 
 /** Columns of `embeddings.parquet`: what it takes to report on a picture without decoding it again. */
 export const featureColumns = [
   ...['id', 'content_hash', 'model_hash', 'embedding', 'phash'],
-  ...['width', 'height', 'channels', 'thumbnail'],
+  ...['width', 'height', 'channels', ...statisticColumns, 'thumbnail'],
 ]
 
 /** The size in which pictures are shown to a model that takes any; that of the bundled one. */
@@ -86,6 +99,7 @@ function computed(
   return flowOf(
     rows.pipe(
       decode({ onError: 'reject' }),
+      imageStats({ statistics, perChannel: true }),
       thumbnail(),
       resize({ width: size.width, height: size.height }),
       perceptualHash(),

@@ -10,10 +10,10 @@ export interface ItemCounts {
   readonly ignored: number
 }
 
-/** Counts the items of a run of a workflow: those that were scored. */
-export function itemCounts(ran: RunSummary): ItemCounts {
+/** Counts the items of a run of a workflow: those that came through the operator `last`, by default those that were scored. */
+export function itemCounts(ran: RunSummary, last = 'pca'): ItemCounts {
   return {
-    items: total(ran, 'pca', 'rowsKept'),
+    items: total(ran, last, 'rowsKept'),
     rejects: ran.rejected,
     ignored: total(ran, 'fromFiles', 'dropped'),
   }

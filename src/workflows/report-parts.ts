@@ -1,7 +1,16 @@
+import type { ClustersOptions } from '../../operators/clusters.ts'
 import type { DuplicatesOptions } from '../../operators/duplicates.ts'
+import type { LabelErrorsOptions } from '../../operators/label-errors.ts'
+import type { OutliersOptions } from '../../operators/outliers.ts'
 import { OptionError } from '../errors.ts'
 import { kindOf, knownOptions, trueOrFalse } from '../options.ts'
 import type { FamiliaritySettings } from './scores.ts'
+
+/** How the bounds of the statistics are found; see `outliers`. */
+export type OutlierSettings = Pick<
+  OutliersOptions,
+  'columns' | 'method' | 'threshold' | 'thresholds' | 'by' | 'minRows'
+>
 
 /** Parts of a report, with their settings; `false` leaves one out. */
 export interface ReportParts {
@@ -17,6 +26,24 @@ export interface ReportParts {
    * @default {}
    */
   readonly familiarity?: false | FamiliaritySettings
+  /**
+   * What is out of bounds, by the statistics of pictures: options of `outliers` but for its models.
+   *
+   * @default {}
+   */
+  readonly outliers?: false | OutlierSettings
+  /**
+   * Labels that the neighbours do not bear out: options of `labelErrors` but for its columns.
+   *
+   * @default {}
+   */
+  readonly labelErrors?: false | Omit<LabelErrorsOptions, 'column' | 'label'>
+  /**
+   * Clusters, by principal components: options of `clusters` but for its column.
+   *
+   * @default {}
+   */
+  readonly clusters?: false | Omit<ClustersOptions, 'column'>
   /**
    * The nearest other item of each.
    *
@@ -49,6 +76,9 @@ export type CheckedParts = Required<ReportParts>
 const named: CheckedParts = {
   duplicates: {},
   familiarity: {},
+  outliers: {},
+  labelErrors: {},
+  clusters: {},
   neighbors: true,
   map: true,
   page: true,
@@ -57,6 +87,9 @@ const named: CheckedParts = {
 
 /** Names of the parts. */
 export const partNames: readonly string[] = Object.keys(named)
+
+/** The parts that have options of their own. */
+const withSettings = ['duplicates', 'familiarity', 'outliers', 'labelErrors', 'clusters'] as const
 
 /**
  * The parts of a report; all but the CSV files unless `given` says otherwise. Settings are checked by the operators
@@ -67,7 +100,7 @@ export const partNames: readonly string[] = Object.keys(named)
 export function reportParts(given: ReportParts = {}): CheckedParts {
   knownOptions('report', given, partNames)
   const parts: CheckedParts = { ...named, ...given }
-  for (const name of ['duplicates', 'familiarity'] as const)
+  for (const name of withSettings)
     if (parts[name] !== false && Object.getPrototypeOf(parts[name]) !== Object.prototype)
       throw new OptionError(
         `Expected \`${name}\` of a report to be false or an object of options, got ${kindOf(parts[name])}`,

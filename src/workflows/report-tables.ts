@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import type { RecordBatch } from 'apache-arrow'
 import { toParquet } from '../../connectors/to-parquet.ts'
+import { clusters } from '../../operators/clusters.ts'
 import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates, type DuplicatesOptions } from '../../operators/duplicates.ts'
+import { labelErrors } from '../../operators/label-errors.ts'
+import { outliers } from '../../operators/outliers.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
-import { embedded, featureColumns } from './features.ts'
+import { embedded, featureColumns, statisticColumns } from './features.ts'
 import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
 import type { CheckedParts } from './report-parts.ts'
@@ -18,7 +21,11 @@ const itemColumns = [
   ...['id', 'label', 'split', 'width', 'height', 'channels', 'bytes'],
   ...['exact_group', 'near_group', 'near_id', 'near_distance'],
   ...['familiarity', 'familiarity_percentile'],
-  ...['label_familiarity', 'label_familiarity_percentile', 'x', 'y'],
+  ...['label_familiarity', 'label_familiarity_percentile'],
+  ...statisticColumns,
+  ...['outlier_metrics', 'outlier_values', 'outlier_bounds', 'outlier_reasons', 'outlier_score'],
+  ...['suggested_label', 'label_error', 'label_confidence'],
+  ...['cluster', 'cluster_probability', 'cluster_outlier', 'x', 'y'],
 ]
 
 /** The files of a report. */
@@ -65,6 +72,11 @@ export async function writeTables(
   let scored = await fittedScores(rows, files.models, parts)
   if (parts.familiarity) scored = await fittedSplits(scored, files.models)
   if (parts.duplicates) scored = flowOf(scored.pipe(await duplicatesIn(rows, parts.duplicates)))
+  if (parts.outliers && hasStatistics(await scored.schema()))
+    scored = flowOf(scored.pipe(outliers(parts.outliers)))
+  if (parts.labelErrors && (await hasText(rows, 'label')))
+    scored = flowOf(scored.pipe(labelErrors(parts.labelErrors)))
+  if (parts.clusters) scored = flowOf(scored.pipe(clusters({ ...parts.clusters, column: 'pca' })))
   if (parts.map) scored = flowOf(scored.pipe(coordinates()))
   const there = new Set((await scored.schema())?.fields.map(({ name }) => name))
   function present(names: readonly string[]): string[] {

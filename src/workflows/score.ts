@@ -1,7 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { toCsv } from '../../connectors/to-csv.ts'
-import { toJsonl } from '../../connectors/to-jsonl.ts'
 import { toParquet } from '../../connectors/to-parquet.ts'
 import { fanOut } from '../flow/fan-out.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
@@ -14,6 +12,7 @@ import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { madeByText } from './rejects.ts'
 import { runWhole } from './run-whole.ts'
+import { sinkFor } from './sink-for.ts'
 import { frozenScores, requireAbout, scoreReferences } from './scores.ts'
 import type { ScoreOptions, WorkflowContext, WorkflowResult } from './workflow.ts'
 
@@ -51,12 +50,6 @@ export async function score(
     summary: { ...counts, ...gaps, out, seconds: ran.seconds },
     text: [`${countsText(counts)}: ${out}`, ...gapsText(gaps)].join('\n'),
   }
-}
-
-/** The sink that a file's name asks for. */
-function sinkFor(out: string) {
-  if (/\.jsonl$|^-$/.test(out)) return toJsonl
-  return out.endsWith('.csv') ? toCsv : toParquet
 }
 
 /** Writes the scores, and measures the gaps to the fitted set. */

@@ -1,7 +1,7 @@
 import type { Links } from '../pictures/file-roots.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import type { Progress } from '../run/run.ts'
-import type { ReportParts } from './report-parts.ts'
+import type { OutlierSettings, ReportParts } from './report-parts.ts'
 
 /** Where rows come from. */
 export interface SourceSpec {
@@ -67,6 +67,16 @@ export interface CompareOptions extends WorkflowOptions {
   readonly fit: SourceSpec
 }
 
+/** Options of `stats`. */
+export interface StatsOptions extends WorkflowOptions {
+  /** File to write: a row per picture. */
+  readonly out?: string
+  /** Whether the channels are told apart. */
+  readonly channels?: boolean
+  /** What is out of bounds. */
+  readonly outliers?: OutlierSettings
+}
+
 /** What a workflow is given to stop it and to follow it. */
 export interface WorkflowContext {
   /** Aborts when it is to stop and publish nothing. */
@@ -88,7 +98,7 @@ export interface WorkflowResult {
 }
 
 /**
- * A workflow: `report`, `fit`, `score`, `compare`. One that was cut short at any point comes out right when it is
+ * A workflow: `report`, `stats`, `fit`, `score`, `compare`. One that was cut short at any point comes out right when it is
  * called again with `checkpoint.resume`; fails with a `SuspendedError` when it is drained.
  */
 export type Workflow<Options> = (

@@ -1,0 +1,77 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { stats } from '../../../src/workflows/stats.ts'
+import { millrace } from '../../helpers/command.ts'
+import { noise, plain } from '../../helpers/pictures.ts'
+import { newFolder, rowsOf, unattended } from '../../helpers/workflows.ts'
+
+const folder = newFolder()
+const pictures = join(folder, 'pictures')
+const sources = [{ path: pictures }]
+
+interface Numbers {
+  readonly items: number
+  readonly rejects: number
+  readonly metrics: readonly Readonly<Record<string, unknown>>[]
+  readonly labels: readonly Readonly<Record<string, unknown>>[]
+}
+
+beforeAll(async () => {
+  for (const label of ['a', 'b']) mkdirSync(join(pictures, label), { recursive: true })
+  for (let i = 0; i < 20; i++)
+    await noise(30 + (i % 5), 30, i + 1)
+      .png()
+      .toFile(join(pictures, i < 12 ? 'a' : 'b', `${String(i)}.png`))
+  await plain(32, 30, [0, 0, 0])
+    .png()
+    .toFile(join(pictures, 'b', 'black.png'))
+  writeFileSync(join(pictures, 'a', 'bad.png'), 'no picture')
+})
+
+describe('stats', () => {
+  it('tells how each metric is spread, and what is flagged by metric and label', async () => {
+    const { summary, text } = await stats({ sources, seed: 0 }, unattended())
+    const { items, rejects, metrics, labels } = summary as Numbers
+    expect([items, rejects]).toEqual([21, 1])
+    const width = metrics.find(({ column }) => column === 'width')
+    expect(width).toMatchObject({ count: 21, missing: 0, min: 30, median: 32, max: 34 })
+    const mean = metrics.find(({ column }) => column === 'mean')
+    expect(mean).toMatchObject({ min: 0 })
+    expect(mean?.['median']).toBeCloseTo(0.5, 1)
+    expect(labels).toMatchObject([
+      { label: 'a', images: 12, flagged: 0 },
+      { label: 'b', images: 9, flagged: 1 },
+    ])
+    expect(labels[1]?.['flagged_metrics']).toContain('mean')
+    expect(text).toMatch(/^21 items, 1 reject\n/)
+    expect(text).toMatch(/\nmean +0\.\d+ .* 1\n/)
+    expect(text).toMatch(/\n1 pictures? flagged\n/)
+    expect(text).toMatch(/\nb +9 +1  /)
+  })
+
+  it('writes a row per picture, and tells the channels apart, if asked to', async () => {
+    const out = join(folder, 'stats.parquet')
+    const { summary } = await stats({ sources, seed: 0, out, channels: true }, unattended())
+    const names = (summary as Numbers).metrics.map(({ column }) => column)
+    expect(names).toEqual(
+      expect.arrayContaining(['mean', 'channel_mean[0]', 'channel_mean[1]', 'channel_mean[2]']),
+    )
+    const rows = await rowsOf(out)
+    expect(rows).toHaveLength(21)
+    const black = rows.find(({ id }) => id === 'b/black.png')
+    expect(black).toMatchObject({ mean: 0, zeros: 1, entropy: 0 })
+    expect([...(black?.['outlier_reasons'] as Iterable<string>)].join()).toContain(
+      'than all others',
+    )
+  })
+
+  it('takes bounds from a config, and prints JSON', async () => {
+    const config = join(folder, 'config.json')
+    writeFileSync(config, JSON.stringify({ outliers: { columns: ['width'], threshold: 1e9 } }))
+    const { code, stdout } = await millrace(['stats', pictures, '--config', config, '--json'])
+    expect(code).toBe(0)
+    const { labels } = JSON.parse(stdout) as Numbers
+    expect(labels.map(({ flagged }) => flagged)).toEqual([0, 0])
+  })
+})
