@@ -1,7 +1,7 @@
-import type { RecordBatch } from 'apache-arrow'
+import type { Field, RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { requireField } from '../src/batch/schema.ts'
-import { OptionError } from '../src/errors.ts'
+import { isKind, requireField } from '../src/batch/schema.ts'
+import { OptionError, SchemaError } from '../src/errors.ts'
 import {
   didYouMean,
   columnList,
@@ -10,7 +10,7 @@ import {
   oneOf,
   trueOrFalse,
 } from '../src/options.ts'
-import { checkedPixels } from '../src/pictures/pixels.ts'
+import { isSamples } from '../src/pictures/samples.ts'
 import { statisticField, statisticsField } from '../src/statistics/statistic-fields.ts'
 import {
   channelColumns,
@@ -25,7 +25,8 @@ import { onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
 /** Options of {@link imageStats}. */
 export interface ImageStatsOptions extends PictureTaskOptions {
   /**
-   * Column of pictures.
+   * Column of pictures: decoded ones, tensors height × width (× channels) of uint8, uint16, float32 or float64, or
+   * encoded ones, of which every channel is decoded as it is stored, with 8 or 16 bits or as floats.
    *
    * @default 'pixels'
    */
@@ -92,9 +93,10 @@ export function imageStats(
     task: 'image-stats',
     options: { column, ...wanted } satisfies ImageStatsTaskOptions,
     reads: [column],
+    samples: column,
     makes: [...ofPicture, ...ofChannels].map(({ name }) => name),
     fields(input) {
-      checkedPixels(requireField(input, column, { owner: 'imageStats' }), 'imageStats')
+      checkPictures(requireField(input, column, { owner: 'imageStats' }))
       const there = new Set(input.fields.map(({ name }) => name))
       const added = ofPicture.filter(({ name }) => !ofFile.includes(name) || !there.has(name))
       return [
@@ -104,6 +106,14 @@ export function imageStats(
     },
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   })
+}
+
+function checkPictures(field: Field): void {
+  if (isKind(field, 'binary') || isSamples(field)) return
+  throw new SchemaError(
+    `Expected column \`${field.name}\` of imageStats to be pictures (encoded, or tensors height × width × channels of uint8, uint16, float32 or float64), got ${String(field.type)}`,
+    { column: field.name },
+  )
 }
 
 /** The names asked for, in the order of `known`. */

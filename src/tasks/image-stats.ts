@@ -1,8 +1,10 @@
 import { MeasuredPicture, type Measures } from '../statistics/measures.ts'
 import type { Statistic } from '../statistics/profile.ts'
 import { channelColumns, pictureColumns, profiles, type Wanted } from '../statistics/profiles.ts'
+import { blockOtherReaders } from './encoded-picture.ts'
 import { samplesIn } from './samples-in.ts'
-import type { Task, TaskValue } from './task.ts'
+import { type StoredSamples, storedSamples } from './stored-samples.ts'
+import type { TakeRoom, Task, TaskRow, TaskValue } from './task.ts'
 
 /** Options of this task. */
 export interface ImageStatsTaskOptions extends Wanted, Readonly<Record<string, unknown>> {
@@ -15,13 +17,14 @@ export const ofFile: readonly string[] = ['width', 'height', 'channels']
 
 /** Measures the picture in a column. */
 export function start(options: ImageStatsTaskOptions): Task {
+  blockOtherReaders()
   const { view } = profiles[options.profile]
   const ofPicture = pictureColumns(options)
   const ofChannels = channelColumns(options)
   return {
-    run(row) {
-      const samples = samplesIn(row, options.column)
-      const picture = new MeasuredPicture(samples, view(samples, false))
+    async run(row, room) {
+      const { samples, alpha } = await pictureIn(row, options.column, room)
+      const picture = new MeasuredPicture(samples, view(samples, alpha))
       const { channels } = picture
       const out: Record<string, TaskValue> = {}
       for (const { name, statistic } of ofPicture)
@@ -30,6 +33,13 @@ export function start(options: ImageStatsTaskOptions): Task {
       return out
     },
   }
+}
+
+/** The picture as it is stored: a file's, or the decoded one, which has no opacity. */
+async function pictureIn(row: TaskRow, column: string, room: TakeRoom): Promise<StoredSamples> {
+  const value = row[column]
+  if (value instanceof Uint8Array) return storedSamples(value, room)
+  return { samples: samplesIn(row, column), alpha: false }
 }
 
 /** Null where it is not a finite number. */

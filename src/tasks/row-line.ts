@@ -3,6 +3,7 @@ import { column } from '../batch/batch.ts'
 import { Control } from '../flow/control.ts'
 import { Deferred } from '../flow/deferred.ts'
 import { WorkerError } from '../errors.ts'
+import { isSamples, samplesAt } from '../pictures/samples.ts'
 import { valueAt } from './row-values.ts'
 import { PixelRoom } from './pixel-room.ts'
 import { TaskPool } from './task-pool.ts'
@@ -27,6 +28,8 @@ export interface LinePlan {
   readonly tasks: readonly TaskSpec[]
   /** Columns of the input that the tasks read. */
   readonly reads: readonly string[]
+  /** Those of them that are read as pictures of any type, if they are tensors. */
+  readonly samples: readonly string[]
   /** Checks a batch, and returns the fields to be sent back. */
   readonly adds: (input: Schema) => Promise<readonly Field[]>
   /** Most threads. */
@@ -139,8 +142,10 @@ export class RowLine {
     try {
       const input: Record<string, TaskValue> = {}
       for (const field of batch.schema.fields)
-        if (this.#plan.reads.includes(field.name))
-          input[field.name] = valueAt(field, column(batch, field.name), row)
+        if (this.#plan.reads.includes(field.name)) {
+          const read = this.#plan.samples.includes(field.name) && isSamples(field)
+          input[field.name] = (read ? samplesAt : valueAt)(field, column(batch, field.name), row)
+        }
       outcomes[row] = await pool.run(input)
       this.#plan.onRows(--this.#rows)
     } catch (cause) {

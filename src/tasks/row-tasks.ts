@@ -36,6 +36,8 @@ export interface RowTaskSpec {
   readonly options: Readonly<Record<string, unknown>>
   /** Columns that the task reads. */
   readonly reads: readonly string[]
+  /** One of `reads` that may be pictures of any type; see `src/pictures/samples.ts`. */
+  readonly samples?: string
   /** Names of the columns that it adds or replaces. */
   readonly makes: readonly string[]
   /** Checks the input and returns the fields of `makes`. Throws {@link SchemaError}. */
@@ -111,6 +113,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     names: specs.map(({ name }) => name),
     tasks: specs.map(({ task, options }) => ({ module: task, options })),
     reads,
+    samples: specs.flatMap(({ samples }) => samples ?? []),
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),
     threads: run?.threads ?? availableParallelism(),
     roomBytes: memoryOf(chain.stages[0] as TaskFlow, context),

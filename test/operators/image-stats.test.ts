@@ -42,6 +42,18 @@ describe('imageStats', () => {
     }
   })
 
+  it.each(Object.entries(numbers.files))(
+    'says of %s as it is stored what NumPy and SciPy say, without its opacity',
+    async (name, { picture, channels }) => {
+      const images = pictureBatches({ x: await readFile(join(fixtures, name)) })
+      const operator = imageStats({ column: 'image', perChannel: true })
+      const [row = {}] = await rowsOf(flowOf(images).pipe(operator))
+      expectNumbers(row, picture)
+      const entropies = channels.flatMap((each) => each['entropy'] ?? NaN)
+      expectNumbers(row, { channel_entropy: entropies })
+    },
+  )
+
   it('adds what is asked for, and leaves the size that is known already', async () => {
     const flow = flowOf(pictureBatches({ a: rgb })).pipe(
       decode(),
