@@ -49,6 +49,7 @@ import { neighbors } from '../operators/neighbors.ts'
 import { normalize } from '../operators/normalize.ts'
 import { patches } from '../operators/patches.ts'
 import { onlineDuplicates } from '../operators/online-duplicates.ts'
+import { outliers } from '../operators/outliers.ts'
 import { pca } from '../operators/pca.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { pool } from '../operators/pool.ts'
@@ -131,6 +132,7 @@ beforeAll(async () => {
       normalize({ save: join(folder, 'standardizer') }),
       umap({ epochs: 20, save: join(folder, 'umap') }),
       tsne({ iterations: 20, save: join(folder, 'tsne') }),
+      outliers({ ...unusual, save: join(folder, 'outliers') }),
     ),
   )
   await run(cachedRows(), { maxRejectRatio: 1 })
@@ -296,6 +298,7 @@ function scored(batch: RecordBatch): RecordBatch {
 }
 
 const byLabel = { column: 'embedding', by: 'label', minRows: 7 }
+const unusual = { columns: ['n'], by: 'label', minRows: 7, threshold: 0.8 }
 /** Points of some of the rows. */
 const points = Object.fromEntries(
   Array.from({ length: 60 }, (_, row) => [`r${String(row)}`, [row, row % 7]]).filter(
@@ -479,6 +482,13 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   },
   'online-duplicates': {
     plain: ofRows(() => onlineDuplicates({ distance: 1, metric: 'euclidean' })),
+  },
+  outliers: {
+    fit: ofRows((out) => outliers({ ...unusual, save: join(out, 'model') })),
+    online: ofRows((out) =>
+      outliers({ ...unusual, mode: 'online', ...learning, save: join(out, 'model') }),
+    ),
+    frozen: ofRows(() => outliers({ model: join(folder, 'outliers') })),
   },
   pca: {
     fit: ofRows((out) => pca({ components: 2, save: join(out, 'model') })),

@@ -45,9 +45,18 @@ export function learned<M extends Model<unknown>>(
   }
 }
 
-type Checked<M> = LearnedOptions<M> & { readonly windowRows: number; readonly warmupRows: number }
+/** Options of a learned operator, checked. */
+export type Checked<M> = LearnedOptions<M> & {
+  readonly windowRows: number
+  readonly warmupRows: number
+}
 
-function checkedOptions<M>(options: LearnedOptions<M>): Checked<M> {
+/**
+ * The options that every learned operator has, checked.
+ *
+ * @throws {OptionError} if one is out of range, or what learns is given beside `model`
+ */
+export function checkedOptions<M>(options: LearnedOptions<M>): Checked<M> {
   const { mode, model, save, seed } = options
   if (mode !== undefined) oneOf('mode', mode, ['fit', 'online'])
   if (typeof model === 'string') nonEmptyString('model', model)
@@ -216,7 +225,7 @@ function seedOf<M>({ seed }: LearnedOptions<M>, { run }: Context): number {
 }
 
 /** Saves the model and hands it to the caller, as far as the options say so. */
-async function handOut<M extends Model<unknown>>(
+export async function handOut<M extends Pick<Model<unknown>, 'state'>>(
   model: M,
   { save, onModel }: LearnedOptions<M>,
   { run }: Context,

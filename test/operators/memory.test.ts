@@ -31,6 +31,7 @@ import { manual } from '../../operators/manual.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { normalize } from '../../operators/normalize.ts'
 import { onlineDuplicates } from '../../operators/online-duplicates.ts'
+import { outliers } from '../../operators/outliers.ts'
 import { patches } from '../../operators/patches.ts'
 import { pca } from '../../operators/pca.ts'
 import { perceptualHash } from '../../operators/perceptual-hash.ts'
@@ -89,6 +90,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
     normalize({ mean: 0, std: 1 }),
   ],
   onlineDuplicates: [onlineDuplicates({ distance: 0.1 })],
+  outliers: [outliers(), outliers({ mode: 'online' }), outliers({ model })],
   patches: [patches(size)],
   pca: [pca(), pca({ mode: 'online' }), pca({ model })],
   perceptualHash: [perceptualHash()],

@@ -1,0 +1,77 @@
+import { OptionError } from '../errors.ts'
+import { type OutlierMethod, type OutlierRule, usualThresholds } from '../models/outlier-methods.ts'
+import { didYouMean, kindOf } from '../options.ts'
+
+/** How many scales beyond its middle a value may be: on both sides, or below and above; null: no bound on that side. */
+export type Multiples = number | readonly [lower: number | null, upper: number | null]
+
+/** Bounds as values; one that is left out is none. */
+export interface ValueBounds {
+  /** Values below it are outliers. */
+  readonly lower?: number
+  /** Values above it are outliers. */
+  readonly upper?: number
+}
+
+/** The rule of a method for metrics that have none of their own. */
+export function commonRule(method: OutlierMethod, threshold: Multiples | undefined): OutlierRule {
+  return ruleOf('threshold', threshold ?? usualThresholds[method])
+}
+
+/** The rules of metrics that have their own, from the option `thresholds`. */
+export function ownRules(thresholds: unknown): ReadonlyMap<string, OutlierRule> {
+  if (typeof thresholds !== 'object' || thresholds === null || Array.isArray(thresholds))
+    throw new OptionError(
+      `Expected option \`thresholds\` to be an object of thresholds by metric, got ${kindOf(thresholds)}`,
+    )
+  return new Map(
+    Object.entries(thresholds).map(([name, given]) => [name, ruleOf(`thresholds.${name}`, given)]),
+  )
+}
+
+/**
+ * The rule of each column.
+ *
+ * @throws {OptionError} if there is one for another column
+ */
+export function rulesFor(
+  columns: readonly string[],
+  own: ReadonlyMap<string, OutlierRule>,
+  common: OutlierRule,
+): readonly OutlierRule[] {
+  for (const name of own.keys())
+    if (!columns.includes(name))
+      throw new OptionError(
+        `Expected \`thresholds\` of the metrics ${columns.join(', ')}, got one of \`${name}\`${didYouMean(name, columns)}`,
+      )
+  return columns.map((name) => own.get(name) ?? common)
+}
+
+function ruleOf(option: string, given: unknown): OutlierRule {
+  if (isMultiple(given)) return { unit: 'scale', lower: given, upper: given }
+  if (Array.isArray(given) && given.length === 2 && given.every((v) => v === null || isMultiple(v)))
+    return { unit: 'scale', lower: given[0] as number | null, upper: given[1] as number | null }
+  const values = option !== 'threshold'
+  if (values && typeof given === 'object' && given !== null && isBounds(given)) {
+    const { lower = null, upper = null } = given
+    return { unit: 'value', lower, upper }
+  }
+  const bounds = values ? ', or an object of values, `lower` up to `upper`' : ''
+  throw new OptionError(
+    `Expected option \`${option}\` to be a number above 0, a list of two (below and above, null for none)${bounds}, got ${JSON.stringify(given)}`,
+  )
+}
+
+function isMultiple(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) > 0
+}
+
+function isBounds(given: object): given is ValueBounds {
+  const entries = Object.entries(given)
+  const { lower = -Infinity, upper = Infinity } = given as ValueBounds
+  return (
+    entries.length > 0 &&
+    lower <= upper &&
+    entries.every(([name, value]) => ['lower', 'upper'].includes(name) && Number.isFinite(value))
+  )
+}
