@@ -51,16 +51,26 @@ function pick({ values, columns }: EmbeddingRows, rows: readonly number[]): Floa
   return out
 }
 
+/** The nearest other rows of those rows of a table that have an embedding. */
+export interface TableNeighbors {
+  /** Their ids. */
+  readonly ids: readonly string[]
+  /** `k` distances per row, ascending; ∞ where there are fewer. */
+  readonly distances: Float64Array
+  /** Numbers among these rows; −1 where there are fewer. */
+  readonly rows: Int32Array
+}
+
 /**
- * Yields for each row of a table its nearest other rows, exactly. The table is read once per block
+ * Finds for each row of a table that has an embedding its nearest other rows, exactly. The table is read once per block
  * of 16,384 rows (or `blockBytes`), which is held against all rows; `k` distances per row and the ids stay in memory.
  * The block is there twice, the second time in the kernel's thread.
  */
-export async function* nearestInTable(
+export async function tableNeighbors(
   table: StoredTable,
   search: NeighborSearch,
   blockBytes: number,
-): AsyncGenerator<RecordBatch> {
+): Promise<TableNeighbors> {
   const { k } = search
   const ids: string[] = []
   const distances = new Float64Array(table.numRows * k).fill(Infinity)
@@ -86,6 +96,18 @@ export async function* nearestInTable(
       from = to
     }
   }
+  const used = ids.length * k
+  return { ids, distances: distances.subarray(0, used), rows: rows.subarray(0, used) }
+}
+
+/** Yields for each row of a table its nearest other rows, as {@link tableNeighbors} finds them. */
+export async function* nearestInTable(
+  table: StoredTable,
+  search: NeighborSearch,
+  blockBytes: number,
+): AsyncGenerator<RecordBatch> {
+  const { k } = search
+  const { ids, distances, rows } = await tableNeighbors(table, search, blockBytes)
   let from = 0
   for await (const piece of pieces(table, search)) {
     const to = from + piece.matrix.rows
@@ -139,12 +161,14 @@ function withoutSelf(found: Matches, ids: readonly string[], k: number): Matches
   return { k, keys, distances }
 }
 
-type Piece = PresentRows & { readonly numRows: number }
+/** The present rows of a batch, and how many it has in all. */
+export type TablePiece = PresentRows & { readonly numRows: number }
 
-async function* pieces(
+/** The rows of a table, as its reading cuts them. */
+export async function* pieces(
   table: StoredTable,
-  { column: name }: NeighborSearch,
-): AsyncGenerator<Piece> {
+  { column: name }: Pick<NeighborSearch, 'column'>,
+): AsyncGenerator<TablePiece> {
   let offset = 0
   for await (const batch of table.read(['id', name])) {
     yield { ...presentRows(batch, name, offset), numRows: batch.numRows }
@@ -152,10 +176,10 @@ async function* pieces(
   }
 }
 
-/** The rows in as few blocks as memory allows. */
-async function* blocks(
+/** The rows of a table in as few blocks as memory allows. */
+export async function* blocks(
   table: StoredTable,
-  search: NeighborSearch,
+  search: Pick<NeighborSearch, 'column'>,
   blockBytes: number,
 ): AsyncGenerator<PresentRows> {
   let held: PresentRows[] = []
