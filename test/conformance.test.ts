@@ -24,6 +24,7 @@ import { contrast } from '../operators/contrast.ts'
 import { crop } from '../operators/crop.ts'
 import { cache } from '../operators/cache.ts'
 import { cast } from '../operators/cast.ts'
+import { clusters } from '../operators/clusters.ts'
 import { concatenate } from '../operators/concatenate.ts'
 import { contentHash } from '../operators/content-hash.ts'
 import { debug } from '../operators/debug.ts'
@@ -339,6 +340,12 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     plain: ofRows(() => cast({ columns: { n: 'Float64', embedding: 'Float64' } })),
     // Labels are no numbers: only the rows without one stay.
     rejects: ofRows(() => cast({ columns: { label: 'Int32' }, onError: 'reject' })),
+  },
+  clusters: {
+    plain: ofRows(() => clusters({ minClusterSize: 3 })),
+    'leaves, euclidean': ofRows(() =>
+      clusters({ metric: 'euclidean', minClusterSize: 4, minSamples: 2, selection: 'leaf' }),
+    ),
   },
   concatenate: {
     plain: ofRows(

@@ -181,12 +181,14 @@ function withoutSelf(found: Matches, ids: readonly string[], k: number): Matches
   return { k, keys, distances }
 }
 
-type Piece = PresentRows & { readonly numRows: number; readonly offset: number }
+/** The present rows of a batch, how many it has in all, and the number of the first. */
+export type TablePiece = PresentRows & { readonly numRows: number; readonly offset: number }
 
-async function* pieces(
+/** The rows of a table, as its reading cuts them. */
+export async function* pieces(
   table: StoredTable,
-  { column: name, having }: NeighborSearch,
-): AsyncGenerator<Piece> {
+  { column: name, having }: Pick<NeighborSearch, 'column' | 'having'>,
+): AsyncGenerator<TablePiece> {
   let offset = 0
   const read = having === undefined ? ['id', name] : ['id', name, having]
   for await (const batch of table.read(read)) {
@@ -195,13 +197,13 @@ async function* pieces(
   }
 }
 
-/** The rows in as few blocks as memory allows. */
-async function* blocks(
+/** The rows of a table in as few blocks as memory allows. */
+export async function* blocks(
   table: StoredTable,
-  search: NeighborSearch,
+  search: Pick<NeighborSearch, 'column' | 'having'>,
   blockBytes: number,
 ): AsyncGenerator<PresentRows> {
-  let held: Piece[] = []
+  let held: TablePiece[] = []
   let rows = 0
   for await (const piece of pieces(table, search)) {
     const most = Math.min(blockRows, blockBytes / (4 * piece.matrix.columns))
@@ -217,7 +219,7 @@ async function* blocks(
 }
 
 /** The rows of pieces as one; `rows` are their numbers in the table. */
-function join(pieces: readonly Piece[]): PresentRows {
+function join(pieces: readonly TablePiece[]): PresentRows {
   const columns = pieces[0]?.matrix.columns ?? 1
   const rows = pieces.reduce((sum, piece) => sum + piece.matrix.rows, 0)
   const values = new Float32Array(rows * columns)

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { blur } from '../../operators/blur.ts'
 import { cache } from '../../operators/cache.ts'
 import { cast } from '../../operators/cast.ts'
+import { clusters } from '../../operators/clusters.ts'
 import { concatenate } from '../../operators/concatenate.ts'
 import { contentHash } from '../../operators/content-hash.ts'
 import { contrast } from '../../operators/contrast.ts'
@@ -61,6 +62,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   blur: [blur({ sigma: 1 })],
   cache: [cache({ folder: 'cache' })],
   cast: [cast({ columns: { n: 'Int32' } })],
+  clusters: [clusters()],
   concatenate: [concatenate({ columns: ['a', 'b'], into: 'c' })],
   contentHash: [contentHash()],
   contrast: [contrast({ factor: 2 })],
