@@ -43,6 +43,7 @@ import { imageStats } from '../operators/image-stats.ts'
 import { infer } from '../operators/infer.ts'
 import { inversePca } from '../operators/inverse-pca.ts'
 import { labelErrors } from '../operators/label-errors.ts'
+import { labelStats } from '../operators/label-stats.ts'
 import { layout } from '../operators/layout.ts'
 import { limit } from '../operators/limit.ts'
 import { manual } from '../operators/manual.ts'
@@ -442,6 +443,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     ),
   },
   'label-errors': { plain: ofRows(() => labelErrors({ k: 4 })) },
+  'label-stats': { plain: ofRows(() => labelStats()) },
   layout: {
     plain: ofPictures(
       (flow) => flow.pipe(resize({ width: 4, height: 3 }), layout({ to: 'CHW' })),

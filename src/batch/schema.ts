@@ -5,15 +5,21 @@ import { didYouMean } from '../options.ts'
 const heavyKey = 'millrace.heavy'
 
 /** The kinds of column that operators ask for. */
-export type ColumnKind = 'text' | 'binary' | 'number' | 'tensor'
+export type ColumnKind = 'text' | 'texts' | 'binary' | 'number' | 'tensor'
 
 const kinds: Readonly<Record<ColumnKind, (type: DataType) => boolean>> = {
-  text: (type) =>
-    DataType.isUtf8(type) ||
-    (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType)),
+  text: isText,
+  texts: (type) => DataType.isList(type) && isText(type.valueType as DataType),
   binary: (type) => DataType.isBinary(type),
   number: (type) => DataType.isFloat(type) || DataType.isInt(type),
   tensor: (type) => DataType.isFixedSizeList(type),
+}
+
+function isText(type: DataType): boolean {
+  return (
+    DataType.isUtf8(type) ||
+    (DataType.isDictionary(type) && DataType.isUtf8(type.dictionary as DataType))
+  )
 }
 
 /** Whether a field is of `kind`. */

@@ -26,6 +26,7 @@ import { imageStats } from '../../operators/image-stats.ts'
 import { infer } from '../../operators/infer.ts'
 import { inversePca } from '../../operators/inverse-pca.ts'
 import { labelErrors } from '../../operators/label-errors.ts'
+import { labelStats } from '../../operators/label-stats.ts'
 import { layout } from '../../operators/layout.ts'
 import { limit } from '../../operators/limit.ts'
 import { manual } from '../../operators/manual.ts'
@@ -83,6 +84,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   infer: [infer()],
   inversePca: [inversePca({ model })],
   labelErrors: [labelErrors()],
+  labelStats: [labelStats()],
   layout: [layout({ to: 'CHW' })],
   limit: [limit(1)],
   manual: [manual({ points: 'points.parquet' })],

@@ -1,0 +1,90 @@
+import {
+  type DataType,
+  Field,
+  Float64,
+  Int32,
+  List,
+  type RecordBatch,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow'
+import { batchOf } from '../batch/batch.ts'
+import type { LabelColumns, LabelCount, LabelTally, Name } from './label-tally.ts'
+
+/** What a row of the table is for. */
+export type LabelTablePer = 'label' | 'image'
+
+/** The fields of the table, from the columns that were counted. */
+export function labelTableFields(columns: LabelColumns, per: LabelTablePer): Field[] {
+  const { by, metrics } = columns
+  const set = by === undefined ? [] : [new Field(by, new Utf8(), true)]
+  if (per === 'image')
+    return [...set, count('labels'), count('images'), new Field('share', new Float64(), false)]
+  return [
+    ...set,
+    new Field('label', new Utf8(), true),
+    ...[count('images'), count('labels'), count('most_per_image')],
+    new Field('share', new Float64(), true),
+    new Field('imbalance_ratio', new Float64(), true),
+    ...(metrics === undefined
+      ? []
+      : [
+          count('flagged'),
+          list('flagged_metrics', new Utf8()),
+          list('flagged_counts', new Int32()),
+        ]),
+  ]
+}
+
+/** What was counted, as a table. */
+export function labelTable(
+  tally: LabelTally,
+  columns: LabelColumns,
+  per: LabelTablePer,
+): RecordBatch {
+  const rows = per === 'label' ? labelRows(tally) : imageRows(tally)
+  const first = columns.by === undefined ? 1 : 0
+  return batchOf(
+    labelTableFields(columns, per).map((field, i) => {
+      const values = rows.map((row) => row[i + first])
+      return { field, vector: vectorFromArray(values, field.type) }
+    }),
+  )
+}
+
+function count(name: string): Field {
+  return new Field(name, new Int32(), false)
+}
+
+function list(name: string, type: DataType): Field {
+  return new Field(name, new List(new Field('item', type, false)), false)
+}
+
+/** A row of the answer: the set, then the values of the other fields. */
+type Row = readonly [set: Name, ...values: unknown[]]
+
+function labelRows(tally: LabelTally): Row[] {
+  return tally.labels.flatMap(([set, labels]) => {
+    const counts = labels.map(([, { labels: times }]) => times)
+    const all = counts.reduce((sum, times) => sum + times, 0)
+    const most = Math.max(...counts)
+    return labels.map(([label, of]): Row => {
+      const { images, labels: times, mostPerImage, flagged } = of
+      const balance = label === null ? [null, null] : [times / all, most / times]
+      return [set, label, images, times, mostPerImage, ...balance, flagged, ...metricLists(of)]
+    })
+  })
+}
+
+function imageRows(tally: LabelTally): Row[] {
+  return tally.perImage.flatMap(([set, counts]) => {
+    const all = counts.reduce((sum, [, images]) => sum + images, 0)
+    return counts.map(([labels, images]): Row => [set, labels, images, images / all])
+  })
+}
+
+/** The metrics, those of most pictures first, and how many pictures. */
+function metricLists({ metrics }: LabelCount): [string[], number[]] {
+  const found = [...metrics].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+  return [found.map(([metric]) => metric), found.map(([, images]) => images)]
+}
