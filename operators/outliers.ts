@@ -17,9 +17,16 @@ export interface OutliersOptions extends Omit<LearnedOptions<OutlierModel>, 'see
   /**
    * The columns of numbers that are looked at.
    *
-   * @default those of the metrics of `imageStats` that the flow has
+   * @default those of the metrics of `imageStats` that the flow has, but for `channels` and `depth`
    */
   readonly columns?: readonly string[]
+  /**
+   * Those whose values are compared by their logarithms, because ratios count: twice the size is as far as half of it.
+   * They are positive; what is below 10⁻⁶ counts as that.
+   *
+   * @default those of `width`, `height`, `size`, `aspect_ratio`, `bytes` and `sharpness` that are looked at
+   */
+  readonly log?: readonly string[]
   /**
    * How the bounds are found.
    *
@@ -79,13 +86,15 @@ export interface OutliersOptions extends Omit<LearnedOptions<OutlierModel>, 'see
 export function outliers(
   options: OutliersOptions = {},
 ): OperatorFunction<RecordBatch, RecordBatch> {
-  const own = ['columns', 'method', 'threshold', 'thresholds', 'by', 'minRows'] as const
+  const own = ['columns', 'log', 'method', 'threshold', 'thresholds', 'by', 'minRows'] as const
   const learning = learnedOptionNames.filter((name) => name !== 'seed')
   knownOptions('outliers', options, [...own, ...learning])
   const columns = options.columns && [...new Set(columnList('columns', options.columns))]
+  const log = options.log?.length === 0 ? [] : options.log && columnList('log', options.log)
   const method = oneOf('method', options.method ?? 'adaptive', outlierMethods)
   return findOutliers({
     columns,
+    log,
     method,
     common: commonRule(method, options.threshold),
     own: ownRules(options.thresholds ?? {}),

@@ -72,6 +72,7 @@ import { resize } from '../operators/resize.ts'
 import { reuse } from '../operators/reuse.ts'
 import { sample } from '../operators/sample.ts'
 import { select } from '../operators/select.ts'
+import { summarize } from '../operators/summarize.ts'
 import { tap } from '../operators/tap.ts'
 import { thumbnail } from '../operators/thumbnail.ts'
 import { transpose } from '../operators/transpose.ts'
@@ -537,6 +538,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     'per label': ofRows(() => sample({ rows: 3, per: 'label' })),
   },
   select: { plain: ofRows(() => select({ columns: ['embedding', 'id'] })) },
+  summarize: { plain: ofRows(() => summarize()) },
   tap: { plain: ofRows(() => tap({ each: () => undefined })) },
   thumbnail: { plain: ofPictures(thumbnail({ side: 8 })) },
   transpose: { plain: ofRows(() => transpose({ axes: [1, 0] })) },

@@ -3,6 +3,7 @@ import {
   outlierLimits,
   type OutlierMethod,
   type OutlierRule,
+  placeOf,
 } from './outlier-methods.ts'
 import {
   beyondLimits,
@@ -17,6 +18,8 @@ import { RankSketch, type RankSketchState } from './rank-sketch.ts'
 export interface OutlierRules {
   /** Names of the metrics. */
   readonly columns: readonly string[]
+  /** Those of them that are compared by their logarithms. */
+  readonly log: readonly string[]
   /** The column of labels, if there are bounds per label. */
   readonly by: string | undefined
   /** The method. */
@@ -49,13 +52,17 @@ export interface OutlierLearnerState {
  */
 export class OutlierLearner implements OutlierBounds {
   readonly columns: readonly string[]
+  readonly log: readonly string[]
   readonly by: string | undefined
+  readonly #byLog: readonly boolean[]
   readonly #rules: OutlierRules
   readonly #groups = new Map<string | null, RunningMetric[]>()
   #rowsSeen = 0
 
   constructor(rules: OutlierRules, state?: OutlierLearnerState) {
     this.columns = rules.columns
+    this.log = rules.log
+    this.#byLog = rules.columns.map((name) => rules.log.includes(name))
     this.by = rules.by
     this.#rules = rules
     this.#rowsSeen = state?.rowsSeen ?? 0
@@ -77,10 +84,10 @@ export class OutlierLearner implements OutlierBounds {
       const own = group === null ? undefined : this.#metricsOf(group)
       const all = this.#metricsOf(null)
       for (const [i, column] of values.entries()) {
-        const value = column[row] as number
-        if (!Number.isFinite(value)) continue
-        all[i]?.add(value)
-        own?.[i]?.add(value)
+        const place = placeOf(column[row] as number, this.#byLog[i] === true)
+        if (!Number.isFinite(place)) continue
+        all[i]?.add(place)
+        own?.[i]?.add(place)
       }
     }
     this.#rowsSeen += rows
@@ -95,11 +102,11 @@ export class OutlierLearner implements OutlierBounds {
 
   /** The bounds as they are now. */
   model(): OutlierModel {
-    const { columns, by, rowsSeen } = this
+    const { columns, log, by, rowsSeen } = this
     const known = [...this.#groups.keys()].map(
       (group) => [group, columns.map((_, i) => beyond(this.#known(i, group)))] as const,
     )
-    return new OutlierModel({ columns, by, rowsSeen }, new Map(known))
+    return new OutlierModel({ columns, log, by, rowsSeen }, new Map(known))
   }
 
   /** All it takes to go on as if nothing had happened. */

@@ -14,6 +14,19 @@ export const usualThresholds: Readonly<Record<OutlierMethod, number>> = {
   iqr: 1.5,
 }
 
+/** Below it logarithms do not tell values apart. */
+const leastOfLog = 1e-6
+
+/** Where a value lies beside others: at its logarithm, of a metric whose ratios count, else at itself. */
+export function placeOf(value: number, byLog: boolean): number {
+  return byLog ? Math.log(Math.max(value, leastOfLog)) : value
+}
+
+/** The value at a place. */
+export function valueAt(place: number, byLog: boolean): number {
+  return byLog ? Math.exp(place) : place
+}
+
 /** Where the bounds of a metric are, by multiples of its scale or as values; null: no bound on that side. */
 export interface OutlierRule {
   /** What `lower` and `upper` are. */
@@ -24,7 +37,7 @@ export interface OutlierRule {
   readonly upper: number | null
 }
 
-/** Rows of a metric: in order, with their mean and standard deviation (of the population). */
+/** Places of the rows of a metric: in order, with their mean and standard deviation (of the population). */
 export interface MetricRows {
   /** In order. */
   readonly ranked: RankedValues
@@ -34,7 +47,7 @@ export interface MetricRows {
   readonly deviation: number
 }
 
-/** Bounds of a metric; a value is an outlier if it is strictly beyond one. */
+/** Bounds of a metric, as places; a value is an outlier if it lies strictly beyond one. */
 export interface OutlierLimits {
   /** Bound below; −Infinity for none. */
   readonly lower: number

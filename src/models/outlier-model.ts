@@ -7,7 +7,7 @@ import { RankedValues } from './ranked-values.ts'
 export interface KnownMetric {
   /** The bounds. */
   readonly limits: OutlierLimits
-  /** The values that it was learned from, or only those beyond the bounds. */
+  /** The places of the values that it was learned from, or only those beyond the bounds. */
   readonly ranked: RankedValues
 }
 
@@ -21,6 +21,8 @@ export interface FoundMetric extends KnownMetric {
 export interface OutlierBounds {
   /** Names of the metrics. */
   readonly columns: readonly string[]
+  /** Those of them that are compared by their logarithms. */
+  readonly log: readonly string[]
   /** The column of labels, if there are bounds per label. */
   readonly by: string | undefined
   /** Rows learned. */
@@ -40,16 +42,18 @@ export class OutlierModel implements OutlierBounds {
   /** As saved. */
   readonly kind = kind
   readonly columns: readonly string[]
+  readonly log: readonly string[]
   readonly by: string | undefined
   readonly rowsSeen: number
   readonly #known: KnownByGroup
 
   constructor(
-    about: Pick<OutlierBounds, 'columns' | 'by' | 'rowsSeen'>,
+    about: Omit<OutlierBounds, 'find'>,
     /** The metrics in the order of `columns`: of all rows (null), and of each label. */
     known: KnownByGroup,
   ) {
     this.columns = about.columns
+    this.log = about.log
     this.by = about.by
     this.rowsSeen = about.rowsSeen
     this.#known = known
@@ -64,6 +68,7 @@ export class OutlierModel implements OutlierBounds {
     requireState(state, kind, version)
     const columns = state.parameters['columns'] as readonly string[]
     const groups = state.parameters['groups'] as readonly (string | null)[]
+    const log = state.parameters['log'] as readonly string[]
     const by = state.parameters['by'] as string | null
     const count = groups.length * columns.length
     const limits = float64Array(state, 'limits', [count, 4])
@@ -90,7 +95,7 @@ export class OutlierModel implements OutlierBounds {
         `Expected ${String(at)} values of the metrics in the model, got ${String(values.length)}`,
         { url: state.origin ?? 'memory' },
       )
-    return new OutlierModel({ columns, by: by ?? undefined, rowsSeen: state.rowsSeen }, all)
+    return new OutlierModel({ columns, log, by: by ?? undefined, rowsSeen: state.rowsSeen }, all)
   }
 
   find(column: number, group: string | null): FoundMetric | undefined {
@@ -112,7 +117,7 @@ export class OutlierModel implements OutlierBounds {
     return {
       kind,
       version,
-      parameters: { columns: this.columns, by: this.by ?? null, groups },
+      parameters: { columns: this.columns, log: this.log, by: this.by ?? null, groups },
       arrays: {
         limits: { shape: [all.length, 4], values: Float64Array.from(limits) },
         sizes: { shape: [all.length], values: Float64Array.from(sizes) },

@@ -16,10 +16,15 @@ export interface Summary {
 
 /** For a checkpoint. */
 export interface ColumnSummaryState {
+  /** See {@link Summary}. */
   readonly count: number
+  /** See {@link Summary}. */
   readonly missing: number
+  /** See {@link Summary}. */
   readonly mean: number
+  /** Sum of the squared differences from the mean. */
   readonly squares: number
+  /** The numbers in order, as far as it knows. */
   readonly sketch: RankSketchState
 }
 

@@ -13,6 +13,7 @@ import { type OutlierBounds, OutlierModel } from '../models/outlier-model.ts'
 import { restoredModel } from '../models/save.ts'
 import { operateTable } from '../table/column-store.ts'
 import { fittedOutliers } from './fit-outliers.ts'
+import { metricOf } from './metrics.ts'
 import { metricColumns, rowValues } from './metric-values.ts'
 import { OnlineOutliers } from './online-outliers.ts'
 import { outlierColumns, outlierFields } from './outlier-columns.ts'
@@ -24,6 +25,8 @@ const name = 'outliers'
 export interface OutlierSearch {
   /** The metrics; undefined: those that are there. */
   readonly columns: readonly string[] | undefined
+  /** Those that are compared by their logarithms; undefined: those whose ratios count. */
+  readonly log: readonly string[] | undefined
   /** The method. */
   readonly method: OutlierMethod
   /** The rule of metrics without one of their own. */
@@ -62,11 +65,10 @@ export function findOutliers(given: OutlierSearch): OperatorFunction<RecordBatch
   }
 }
 
-function rulesOf(
-  { method, by, minRows, own, common }: Search,
-  columns: readonly string[],
-): OutlierRules {
-  return { columns, method, by, minRows, rules: rulesFor(columns, own, common) }
+function rulesOf(search: Search, columns: readonly string[]): OutlierRules {
+  const { method, by, minRows, own, common } = search
+  const log = search.log ?? columns.filter((name) => metricOf(name).scale === 'log')
+  return { columns, log, method, by, minRows, rules: rulesFor(columns, { own, common, log }) }
 }
 
 /** The schema that comes out, with the rules checked against what comes in. */
@@ -78,6 +80,7 @@ function checkedSchema(search: Search, input: Schema): Schema {
 
 function settingsOf({
   columns,
+  log,
   method,
   common,
   own,
@@ -86,7 +89,7 @@ function settingsOf({
   learning: { save },
 }: Search): Readonly<Record<string, unknown>> {
   return {
-    ...{ columns, method, threshold: common, thresholds: Object.fromEntries(own), by },
+    ...{ columns, log, method, threshold: common, thresholds: Object.fromEntries(own), by },
     ...(by !== undefined && { minRows }),
     ...(save !== undefined && { save }),
   }

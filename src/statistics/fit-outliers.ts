@@ -1,4 +1,4 @@
-import { outlierLimits, type MetricRows } from '../models/outlier-methods.ts'
+import { outlierLimits, type MetricRows, placeOf } from '../models/outlier-methods.ts'
 import type { OutlierRules } from '../models/outlier-learner.ts'
 import { beyondLimits, type KnownMetric, OutlierModel } from '../models/outlier-model.ts'
 import { RankedValues } from '../models/ranked-values.ts'
@@ -20,12 +20,12 @@ export async function fittedOutliers(
   table: StoredTable,
   rules: OutlierRules,
 ): Promise<OutlierModel> {
-  const { columns, by } = rules
+  const { columns, log, by } = rules
   const labels = by === undefined ? undefined : await readLabels(table, by)
   const known = new Map<string | null, (KnownMetric | undefined)[]>([[null, []]])
   for (const name of labels?.names ?? []) known.set(name, [])
   for (const [column, name] of columns.entries()) {
-    const values = await readValues(table, name)
+    const values = await readPlaces(table, name, log.includes(name))
     if (labels)
       for (const [label, own] of byLabel(values, labels).entries())
         known
@@ -33,7 +33,7 @@ export async function fittedOutliers(
           ?.push(own.length < rules.minRows ? undefined : knownOf(rules, column, own))
     known.get(null)?.push(knownOf(rules, column, finite(values)))
   }
-  return new OutlierModel({ columns, by, rowsSeen: table.numRows }, known)
+  return new OutlierModel({ columns, log, by, rowsSeen: table.numRows }, known)
 }
 
 async function readLabels(table: StoredTable, by: string): Promise<Labels> {
@@ -48,14 +48,13 @@ async function readLabels(table: StoredTable, by: string): Promise<Labels> {
   return { codes, names: [...numbers.keys()] }
 }
 
-async function readValues(table: StoredTable, name: string): Promise<Float64Array> {
-  const values = new Float64Array(table.numRows)
+async function readPlaces(table: StoredTable, name: string, byLog: boolean): Promise<Float64Array> {
+  const places = new Float64Array(table.numRows)
   let at = 0
   for await (const batch of table.read([name])) {
-    values.set(metricValues(batch, name), at)
-    at += batch.numRows
+    for (const value of metricValues(batch, name)) places[at++] = placeOf(value, byLog)
   }
-  return values
+  return places
 }
 
 /** The finite values of each label, in the order of the rows. */

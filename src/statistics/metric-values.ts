@@ -5,7 +5,7 @@ import { SchemaError } from '../errors.ts'
 import { metrics } from './metrics.ts'
 
 /**
- * The metrics of an operator: the columns that are given, or those of {@link metrics} that are there.
+ * The metrics of an operator: the columns that are given, or those of {@link metrics} that are there and not nominal.
  *
  * @throws {SchemaError} naming `owner` if one is no column of numbers, or there is none
  */
@@ -17,7 +17,9 @@ export function metricColumns(
   for (const name of given ?? []) requireField(schema, name, { owner, kind: 'number' })
   if (given) return given
   const numbers = new Set(schema.fields.filter((f) => isKind(f, 'number')).map((f) => f.name))
-  const found = metrics.map((metric) => metric.name).filter((name) => numbers.has(name))
+  const found = metrics
+    .filter(({ name, scale }) => scale !== 'nominal' && numbers.has(name))
+    .map(({ name }) => name)
   if (found.length > 0) return found
   throw new SchemaError(
     `Expected columns of metrics for ${owner}, such as \`brightness\`, got columns ${schema.names.join(', ')}; name others by \`columns\``,

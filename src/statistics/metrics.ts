@@ -8,21 +8,29 @@ export interface Metric {
   readonly low: string
   /** What a picture is whose value is high. */
   readonly high: string
+  /** Whether values are apart by their differences or by their ratios (twice as large is as far as half); `nominal` ones are not far or near. */
+  readonly scale: 'linear' | 'log' | 'nominal'
 }
 
-function metric(name: string, title: string, low: string, high: string): Metric {
-  return { name, title, low, high }
+function metric(
+  name: string,
+  title: string,
+  low: string,
+  high: string,
+  scale: Metric['scale'] = 'linear',
+): Metric {
+  return { name, title, low, high, scale }
 }
 
 /** The metrics of `imageStats` that are one number per picture, in the order in which they are shown. */
 export const metrics: readonly Metric[] = [
-  metric('width', 'width in pixels', 'narrower', 'wider'),
-  metric('height', 'height in pixels', 'lower', 'taller'),
-  metric('size', 'number of pixels', 'smaller', 'larger'),
-  metric('aspect_ratio', 'width by height', 'more upright', 'more stretched out'),
-  metric('channels', 'channels of the file', 'of fewer channels', 'of more channels'),
-  metric('depth', 'bits of a sample', 'of fewer bits', 'of more bits'),
-  metric('bytes', 'bytes of the file', 'of fewer bytes', 'of more bytes'),
+  metric('width', 'width in pixels', 'narrower', 'wider', 'log'),
+  metric('height', 'height in pixels', 'lower', 'taller', 'log'),
+  metric('size', 'number of pixels', 'smaller', 'larger', 'log'),
+  metric('aspect_ratio', 'width by height', 'more upright', 'more stretched out', 'log'),
+  metric('channels', 'channels of the file', 'of fewer channels', 'of more channels', 'nominal'),
+  metric('depth', 'bits of a sample', 'of fewer bits', 'of more bits', 'nominal'),
+  metric('bytes', 'bytes of the file', 'of fewer bytes', 'of more bytes', 'log'),
   metric('mean', 'mean', 'darker', 'lighter'),
   metric('std', 'standard deviation', 'plainer', 'more varied'),
   metric('var', 'variance', 'plainer', 'more varied'),
@@ -32,7 +40,7 @@ export const metrics: readonly Metric[] = [
   metric('brightness', '25th percentile', 'darker in the shadows', 'brighter in the shadows'),
   metric('darkness', '75th percentile', 'darker in the lights', 'brighter in the lights'),
   metric('contrast', 'contrast', 'flatter', 'starker'),
-  metric('sharpness', 'sharpness', 'blurrier', 'sharper'),
+  metric('sharpness', 'sharpness', 'blurrier', 'sharper', 'log'),
   metric('zeros', 'share of zeros', 'less black', 'blacker'),
   metric('missing', 'share of missing values', 'less incomplete', 'more incomplete'),
 ]

@@ -12,6 +12,7 @@ import {
 import type { Column } from '../batch/batch.ts'
 import type { FoundMetric, OutlierBounds } from '../models/outlier-model.ts'
 import type { MetricColumns } from '../models/outlier-learner.ts'
+import { placeOf, valueAt } from '../models/outlier-methods.ts'
 import { metricOf } from './metrics.ts'
 
 function listField(name: string, type: DataType): Field<List> {
@@ -56,6 +57,7 @@ interface Finding {
 export function outlierColumns(bounds: OutlierBounds, rows: MeasuredRows): Column[] {
   const findings: Finding[][] = []
   const scores: (number | null)[] = []
+  const byLog = bounds.columns.map((name) => bounds.log.includes(name))
   const byGroup = new Map<string | null, readonly (FoundMetric | undefined)[]>()
   for (let row = 0; row < rows.numRows; row++) {
     const group = rows.groups?.[row] ?? null
@@ -65,13 +67,14 @@ export function outlierColumns(bounds: OutlierBounds, rows: MeasuredRows): Colum
     let score = -Infinity
     for (let i = 0; i < known.length; i++) {
       const value = rows.values[i]?.[row] ?? NaN
+      const place = placeOf(value, byLog[i] === true)
       const metric = known[i]
-      if (!metric || !Number.isFinite(value)) continue
+      if (!metric || !Number.isFinite(place)) continue
       const { lower, upper, lowerScale, upperScale } = metric.limits
-      const excess = Math.max((lower - value) / lowerScale, (value - upper) / upperScale)
+      const excess = Math.max((lower - place) / lowerScale, (place - upper) / upperScale)
       if (excess > score) score = excess
-      if (value < lower || value > upper)
-        found.push(finding(bounds, i, { metric, value, excess, learned: rows.learned }))
+      if (place < lower || place > upper)
+        found.push(finding(bounds, i, { metric, value, place, excess, learned: rows.learned }))
     }
     // Sorting keeps the order of the metrics among equals.
     findings.push(found.sort((a, b) => b.excess - a.excess))
@@ -81,20 +84,21 @@ export function outlierColumns(bounds: OutlierBounds, rows: MeasuredRows): Colum
 }
 
 function finding(
-  { columns, by }: OutlierBounds,
+  { columns, log, by }: OutlierBounds,
   column: number,
   {
     metric: { limits, ranked, own },
     value,
+    place,
     excess,
     learned,
-  }: { metric: FoundMetric; value: number; excess: number; learned: boolean },
+  }: { metric: FoundMetric; value: number; place: number; excess: number; learned: boolean },
 ): Finding {
   const name = columns[column] ?? ''
-  const isLow = value < limits.lower
-  const bound = isLow ? limits.lower : limits.upper
+  const isLow = place < limits.lower
+  const bound = valueAt(isLow ? limits.lower : limits.upper, log.includes(name))
   const { low, high } = metricOf(name)
-  const others = isLow ? ranked.count - ranked.upTo(value) : ranked.below(value)
+  const others = isLow ? ranked.count - ranked.upTo(place) : ranked.below(place)
   const among = { others, of: ranked.count, learned, set: own ? `its ${by ?? ''}` : 'the set' }
   return { name, value, bound, excess, reason: `${isLow ? low : high} than ${share(among)}` }
 }

@@ -1,5 +1,10 @@
 import { OptionError } from '../errors.ts'
-import { type OutlierMethod, type OutlierRule, usualThresholds } from '../models/outlier-methods.ts'
+import {
+  type OutlierMethod,
+  type OutlierRule,
+  placeOf,
+  usualThresholds,
+} from '../models/outlier-methods.ts'
 import { didYouMean, kindOf } from '../options.ts'
 
 /** How many scales beyond its middle a value may be: on both sides, or below and above; null: no bound on that side. */
@@ -30,21 +35,40 @@ export function ownRules(thresholds: unknown): ReadonlyMap<string, OutlierRule> 
 }
 
 /**
- * The rule of each column.
+ * The rule of each column; of those in `log` values are logarithms.
  *
  * @throws {OptionError} if there is one for another column
  */
 export function rulesFor(
   columns: readonly string[],
-  own: ReadonlyMap<string, OutlierRule>,
-  common: OutlierRule,
+  {
+    own,
+    common,
+    log,
+  }: {
+    readonly own: ReadonlyMap<string, OutlierRule>
+    readonly common: OutlierRule
+    readonly log: readonly string[]
+  },
 ): readonly OutlierRule[] {
-  for (const name of own.keys())
-    if (!columns.includes(name))
-      throw new OptionError(
-        `Expected \`thresholds\` of the metrics ${columns.join(', ')}, got one of \`${name}\`${didYouMean(name, columns)}`,
-      )
-  return columns.map((name) => own.get(name) ?? common)
+  for (const [option, names] of [
+    ['thresholds', own.keys()],
+    ['log', log],
+  ] as const)
+    for (const name of names)
+      if (!columns.includes(name))
+        throw new OptionError(
+          `Expected \`${option}\` of the metrics ${columns.join(', ')}, got one of \`${name}\`${didYouMean(name, columns)}`,
+        )
+  return columns.map((name) => placed(own.get(name) ?? common, log.includes(name)))
+}
+
+function placed(rule: OutlierRule, byLog: boolean): OutlierRule {
+  if (rule.unit === 'scale') return rule
+  function placeOrNone(value: number | null): number | null {
+    return value === null ? null : placeOf(value, byLog)
+  }
+  return { ...rule, lower: placeOrNone(rule.lower), upper: placeOrNone(rule.upper) }
 }
 
 function ruleOf(option: string, given: unknown): OutlierRule {

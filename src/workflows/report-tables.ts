@@ -8,6 +8,7 @@ import { labelErrors } from '../../operators/label-errors.ts'
 import { outliers } from '../../operators/outliers.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
+import { metrics } from '../statistics/metrics.ts'
 import { embedded, featureColumns, statisticColumns } from './features.ts'
 import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
@@ -72,7 +73,7 @@ export async function writeTables(
   let scored = await fittedScores(rows, files.models, parts)
   if (parts.familiarity) scored = await fittedSplits(scored, files.models)
   if (parts.duplicates) scored = flowOf(scored.pipe(await duplicatesIn(rows, parts.duplicates)))
-  if (parts.outliers && hasStatistics(await scored.schema()))
+  if (parts.outliers && (await hasMetrics(rows)))
     scored = flowOf(scored.pipe(outliers(parts.outliers)))
   if (parts.labelErrors && (await hasText(rows, 'label')))
     scored = flowOf(scored.pipe(labelErrors(parts.labelErrors)))
@@ -97,6 +98,12 @@ export async function writeTables(
     by_label: parts.familiarity !== false && (await hasText(rows, 'label')),
     by_split: parts.familiarity !== false && (await hasText(rows, 'split')),
   }
+}
+
+/** Whether rows have metrics to look at: embeddings that came as they are may have none. */
+async function hasMetrics(rows: Flow<RecordBatch>): Promise<boolean> {
+  const there = new Set((await rows.schema())?.fields.map(({ name }) => name))
+  return metrics.some(({ name }) => there.has(name))
 }
 
 function hasCode(settings: unknown): boolean {

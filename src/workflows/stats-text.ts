@@ -43,7 +43,7 @@ function flaggedBy(labels: readonly JsonRow[]): Map<string, number> {
 function labelLines(labels: readonly JsonRow[]): string[] {
   const rows = labels.slice(0, mostLabels).map((row) => {
     const metrics = (row['flagged_metrics'] as readonly string[]).slice(0, 5).join(', ')
-    const name = row['label'] === null ? '(no label)' : String(row['label'])
+    const name = typeof row['label'] === 'string' ? row['label'] : '(no label)'
     return [name, String(row['images']), String(row['flagged']), metrics]
   })
   const more = labels.length - rows.length

@@ -46,6 +46,7 @@ import { reuse } from '../../operators/reuse.ts'
 import { rotate } from '../../operators/rotate.ts'
 import { sample } from '../../operators/sample.ts'
 import { select } from '../../operators/select.ts'
+import { summarize } from '../../operators/summarize.ts'
 import { tap } from '../../operators/tap.ts'
 import { thumbnail } from '../../operators/thumbnail.ts'
 import { transpose } from '../../operators/transpose.ts'
@@ -107,6 +108,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   rotate: [rotate({ degrees: 90 })],
   sample: [sample({ rows: 1 })],
   select: [select({ columns })],
+  summarize: [summarize()],
   tap: [tap({ each: () => undefined })],
   thumbnail: [thumbnail()],
   transpose: [transpose({ axes: [1, 0] })],

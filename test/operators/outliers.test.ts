@@ -113,7 +113,7 @@ describe('outliers', () => {
     })
 
   it('says what is unusual, by how much, beyond which bound, the most extreme first', async () => {
-    const found = await answers(flowIn(100), { method: 'zscore' })
+    const found = await answers(flowIn(100), { method: 'zscore', log: [] })
     expect(reasonsOf(found)).toEqual({
       11: ['lighter than all others of the set', 'blurrier than all others of the set'],
       20: ['sharper than all others of the set'],
@@ -128,6 +128,58 @@ describe('outliers', () => {
     expect(found[11]?.bounds[1]).toBeCloseTo(s.mean - 3 * s.deviation, 12)
     expect(found[11]?.score).toBeCloseTo((7 - m.mean) / m.deviation - 3, 9)
     expect(found.every(({ score, metrics }) => (score ?? -1) > 0 === metrics.length > 0)).toBe(true)
+  })
+
+  it('compares ratios where they count, and tells bounds as values', async () => {
+    const size = Float64Array.from(
+      { length: 200 },
+      (_, i) => 100 * 2 ** (((i * 37) % 101) / 50 - 1),
+    )
+    ;[size[5], size[6], size[7]] = [0, 3, 9_000]
+    const id = textColumn(
+      'id',
+      Array.from(size, (_, i) => String(i)),
+    )
+    const logs = size.map((value) => Math.log(Math.max(value, 1e-6)))
+    async function found(values: Float64Array, options: OutliersOptions): Promise<Answer[]> {
+      return answers(flowIn(50, { of: batchOf([id, float64Column('size', values)]) }), options)
+    }
+    const byRatio = await found(size, {})
+    const byLog = await found(logs, { log: [] })
+    expect(byRatio.flatMap(({ metrics }, row) => (metrics.length > 0 ? [row] : []))).toEqual([
+      5, 6, 7,
+    ])
+    expect(byRatio.map(({ reasons, score }) => [reasons, score])).toEqual(
+      byLog.map(({ reasons, score }) => [reasons, score]),
+    )
+    expect(byRatio[6]?.values).toEqual([3])
+    expect(byRatio[6]?.bounds[0]).toBeCloseTo(Math.exp(byLog[6]?.bounds[0] ?? NaN), 9)
+    const values = { thresholds: { size: { lower: 3.5, upper: 1e4 } } }
+    expect(reasonsOf(await found(size, values))).toEqual({
+      5: ['smaller than all others of the set'],
+      6: ['smaller than 99 % of the set'],
+    })
+    await expect(found(size, { log: ['sise'] })).rejects.toThrow('got one of `sise`; did you mean')
+  })
+
+  it('leaves out what is neither near nor far, unless it is named', async () => {
+    const channels = int32Column(
+      'channels',
+      Array.from({ length: 99 }, (_, i) => (i === 3 ? 1 : 3)),
+    )
+    const mean = float64Column(
+      'mean',
+      Float64Array.from({ length: 99 }, (_, i) => (i * 7) % 5),
+    )
+    const of = batchOf([textColumn('id', channels.vector.toJSON().map(String)), channels, mean])
+    async function flagged(options: OutliersOptions): Promise<unknown[]> {
+      const out = await lastValueFrom(flowIn(99, { of }).pipe(outliers(options), toArray()))
+      return out.flatMap((b) =>
+        [...column(b, 'outlier_metrics')].flatMap((list) => [...(list as [])]),
+      )
+    }
+    expect(await flagged({})).toEqual([])
+    expect(await flagged({ columns: ['channels'] })).toEqual(['channels'])
   })
 
   it('ranks exactly, rounds down, and never says all of what is not', async () => {

@@ -32,7 +32,14 @@ function rowsOf(values: readonly number[]): Parameters<typeof outlierLimits>[2] 
 
 function learnerOf(method: OutlierMethod, values: readonly number[]): OutlierLearner {
   const rules = [ruleOf(method)]
-  const learner = new OutlierLearner({ columns: ['x'], by: undefined, method, rules, minRows: 1 })
+  const learner = new OutlierLearner({
+    columns: ['x'],
+    log: [],
+    by: undefined,
+    method,
+    rules,
+    minRows: 1,
+  })
   learner.learn([Float64Array.from(values)], values.length)
   return learner
 }
