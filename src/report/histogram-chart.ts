@@ -1,5 +1,6 @@
 import type { Histogram } from '../statistics/growing-histogram.ts'
 import { type Html, html } from './html.ts'
+import type { PageHistograms, PageMetric } from './statistics-selection.ts'
 
 const width = 240
 const height = 72
@@ -7,16 +8,14 @@ const height = 72
 /** Classes of the lines of channels, in their order: gray alone, or red, green, blue, alpha. */
 const lineNames = ['red', 'green', 'blue', 'alpha'] as const
 
-/** A range of values that histograms are drawn over. */
-export interface Span {
-  /** Where it begins. */
+interface Span {
   readonly from: number
-  /** Where it ends. */
   readonly to: number
 }
 
-/** The range of all of `histograms`. */
-export function spanOf(histograms: readonly Histogram[]): Span {
+/** The range of all of them. */
+function spanOf({ all, channels }: PageHistograms): Span {
+  const histograms = [all, ...channels]
   const ends = histograms.map(({ from, width: bin, counts }) => from + bin * counts.length)
   return {
     from: histograms.reduce((least, { from }) => Math.min(least, from), Infinity),
@@ -25,27 +24,13 @@ export function spanOf(histograms: readonly Histogram[]): Span {
 }
 
 /**
- * Draws a histogram, and lines of the same for each channel over it. The bars are as high as their counts, or as the
- * logarithms of these: a style sheet shows one of the two.
+ * Draws a histogram, with a line for each channel over it, twice: on linear scales, and on logarithmic ones. A style sheet
+ * shows one of the two.
  */
 export function histogramChart(
-  histogram: Histogram,
-  channels: readonly Histogram[],
+  { values, logarithms = values }: Pick<PageMetric, 'values' | 'logarithms'>,
   label: string,
 ): Html {
-  const span = spanOf([histogram, ...channels])
-  const colours = channels.length === 1 ? ['gray'] : lineNames
-  function drawing(scale: 'linear' | 'log'): Html {
-    const heightOf = scale === 'log' ? logarithm : (count: number) => count
-    const lines = channels.map(
-      (channel, i) =>
-        html`<path class="${colours[i] ?? 'gray'}" d="${outline(channel, span, heightOf)}" />`,
-    )
-    return html`<g class="${scale}">
-      <path class="bars" d="${outline(histogram, span, heightOf)}Z" />
-      ${lines}
-    </g>`
-  }
   return html`<svg
     class="histogram"
     viewBox="0 0 ${width} ${height}"
@@ -53,8 +38,20 @@ export function histogramChart(
     role="img"
     aria-label="${label}"
   >
-    ${drawing('linear')} ${drawing('log')}
+    <g class="linear">${drawing(values, (count) => count)}</g>
+    <g class="log">${drawing(logarithms, logarithm)}</g>
   </svg>`
+}
+
+function drawing(histograms: PageHistograms, heightOf: (count: number) => number): Html {
+  const { all, channels } = histograms
+  const span = spanOf(histograms)
+  const colours = channels.length === 1 ? ['gray'] : lineNames
+  const lines = channels.map(
+    (channel, i) =>
+      html`<path class="${colours[i] ?? 'gray'}" d="${outline(channel, span, heightOf)}" />`,
+  )
+  return html`<path class="bars" d="${outline(all, span, heightOf)}Z" />${lines}`
 }
 
 /** One item shows as a bar too. */

@@ -11,14 +11,15 @@ export function labelErrorsSection(
   indexOf: ReadonlyMap<string, number>,
 ): Html | false {
   if (!labelErrors) return false
-  const { count: suspected, errors } = labelErrors
+  const { count: suspected, weak, errors } = labelErrors
   const figures = { pictures, indexOf }
   const hidden = suspected - errors.length
   return html`<section id="label-errors" aria-labelledby="label-errors-title">
     <h2 id="label-errors-title">Doubtful labels</h2>
     <p>
-      ${plural(suspected, 'item')} that look more like the items of another label, the most doubtful
-      first. Look at each before you relabel it: a rare item of its class is doubtful too.
+      ${plural(suspected, 'item')} whose neighbours have another label, the most doubtful first.
+      Look at each before you relabel it: a rare item of its class is doubtful
+      too.${weak > 0 && ` ${plural(weak, 'item')} more, whose neighbours do not agree on one label, are in items.parquet.`}
     </p>
     ${errors.length === 0 && html`<p class="none">No label is in doubt.</p>`}
     <ul class="strip">

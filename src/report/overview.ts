@@ -103,7 +103,7 @@ function groupTiles({ summary, exact }: PageData): Html[] {
 }
 
 /** What is to be looked at picture by picture. */
-function doubtTiles({ outliers, labelErrors }: PageData): (Html | false)[] {
+function doubtTiles({ outliers, labelErrors, clusters }: PageData): (Html | false)[] {
   return [
     outliers !== undefined &&
       tile(
@@ -122,6 +122,13 @@ function doubtTiles({ outliers, labelErrors }: PageData): (Html | false)[] {
         labelErrors.count > 0
           ? 'Items that look like those of another label. Check the first ones.'
           : 'Every item looks like the others of its label. Nothing to do.',
+      ),
+    clusters !== undefined &&
+      tile(
+        '#clusters',
+        clusters.total,
+        ['cluster', 'clusters'],
+        'Groups that lie densely together. What lies far from all of them is worth a look.',
       ),
   ]
 }

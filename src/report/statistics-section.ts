@@ -11,11 +11,12 @@ export function statisticsSection({ metrics, outliers }: PageData): Html | false
   return html`<section id="statistics" aria-labelledby="statistics-title">
     <h2 id="statistics-title">Statistics</h2>
     <p>
-      How many pictures have which value. Lines are the channels, red, green and blue. On the
-      logarithmic scale a single picture shows too.
+      How many pictures have which value. Lines are the channels, red, green and blue. On
+      logarithmic scales a single picture shows too; sizes, ratios and sharpness are then laid out
+      by their logarithms.
     </p>
     <fieldset class="scale">
-      <legend>Scale of the counts</legend>
+      <legend>Scales</legend>
       <label><input type="radio" name="scale" value="linear" checked /> linear</label>
       <label><input type="radio" name="scale" value="log" /> logarithmic</label>
     </fieldset>
@@ -26,7 +27,7 @@ export function statisticsSection({ metrics, outliers }: PageData): Html | false
 }
 
 function metricCard(
-  { metric, count, least, most, histogram, channels }: PageMetric,
+  { metric, count, least, most, ...histograms }: PageMetric,
   flagged: number | undefined,
 ): Html {
   const range = `${valueText(least)} to ${valueText(most)}`
@@ -34,7 +35,7 @@ function metricCard(
     flagged !== undefined &&
     html` · <a href="#flagged-${metric.name}">${plural(flagged, 'picture')} flagged</a>`
   return html`<h3><code>${metric.name}</code> <small>${metric.title}</small></h3>
-    ${histogramChart(histogram, channels, `${metric.title} of ${plural(count, 'picture')}, ${range}`)}
+    ${histogramChart(histograms, `${metric.title} of ${plural(count, 'picture')}, ${range}`)}
     <p><span>${valueText(least)}</span> <span>${valueText(most)}</span></p>
     <p class="flags">${plural(count, 'picture')}${link}</p>`
 }

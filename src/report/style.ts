@@ -123,7 +123,8 @@ figcaption .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-l
 
 .scale { display: flex; gap: .3rem 1.2rem; margin: .9rem 0 0; padding: 0; border: 0; font-size: .9rem; }
 .scale legend { float: left; margin-right: 1rem; color: var(--soft); }
-.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: .9rem; margin-top: .9rem; }
+.metrics, h2 + p + .groups { margin-top: .9rem; }
+.metrics { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: .9rem; }
 .metrics li { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .7rem .9rem .8rem; }
 .metrics h3 { margin: 0 0 .4rem; font-size: .95rem; }
 .metrics h3 + svg + p { display: flex; justify-content: space-between; color: var(--soft); font-size: .78rem; font-variant-numeric: tabular-nums; }

@@ -65,8 +65,8 @@ describe('renderPage', () => {
   it('draws histograms in both scales, a line for each channel', () => {
     const histogram = { from: 0, width: 0.5, counts: [1, 99] }
     const metric = { metric: metricOf('mean'), count: 100, least: 0.1, most: 0.9 }
-    const channels = [histogram, histogram, histogram]
-    const html = renderPage({ ...empty, metrics: [{ ...metric, histogram, channels }] })
+    const values = { all: histogram, channels: [histogram, histogram, histogram] }
+    const html = renderPage({ ...empty, metrics: [{ ...metric, values, logarithms: undefined }] })
     expect(html.match(/class="(?:red|green|blue)"/g)).toHaveLength(6)
     const [linear, log] = [...html.matchAll(/class="bars"\s+d="([^"]*)"/g)].map(([, d]) => d)
     expect(linear).toBe('M0.0 72V71.3H120.0V2.0H240.0V72Z')
@@ -94,9 +94,11 @@ describe('renderPage', () => {
   })
 
   it('shows the label suggested beside the one there is', () => {
-    const labelErrors = { count: 3, errors: [{ item, suggested: 'cats', error: 0.875 }] }
+    const labelErrors = { count: 3, weak: 7, errors: [{ item, suggested: 'cats', error: 0.875 }] }
     const words = textOf({ labelErrors })
-    expect(words).toMatch(/3 items that look more like .* l → cats 0\.88 .*and 2 more/)
+    expect(words).toMatch(
+      /3 items whose neighbours .* 7 items more, .* l → cats 0\.88 .*and 2 more/,
+    )
   })
 
   it('shows clusters, what is in none and what lies apart', () => {

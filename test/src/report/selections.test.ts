@@ -81,6 +81,7 @@ function batchesOf(part: readonly Row[], size: number): RecordBatch[] {
           some.map((r) => r.suggested),
         ),
         numbers('label_error', (r) => r.error),
+        numbers('label_confidence', (r) => (Number(r.id) < 20 ? 0.39 : 0.4)),
         int32Column(
           'cluster',
           some.map((r) => r.cluster),
@@ -110,10 +111,11 @@ describe('PageSelection of statistics, outliers, labels and clusters', () => {
     const [mean] = page.metrics
     expect(page.metrics).toHaveLength(1)
     expect(mean).toMatchObject({ metric: { name: 'mean' }, count: 100, least: 0, most: 0.99 })
-    expect(mean?.channels.map(({ counts }) => counts.reduce((a, b) => a + b))).toEqual([
+    expect(mean?.values.channels.map(({ counts }) => counts.reduce((a, b) => a + b))).toEqual([
       100, 100, 100,
     ])
-    expect(mean?.channels[1]).toMatchObject({ from: 1, counts: [100] })
+    expect(mean?.logarithms).toBe(undefined)
+    expect(mean?.values.channels[1]).toMatchObject({ from: 1, counts: [100] })
   })
 
   it('puts what is farthest out first, and counts by metric and label', () => {
@@ -154,7 +156,7 @@ describe('PageSelection of statistics, outliers, labels and clusters', () => {
   })
 
   it('takes the most doubtful labels of those with another suggested', () => {
-    expect(page.labelErrors?.count).toBe(50)
+    expect(page.labelErrors).toMatchObject({ count: 40, weak: 10 })
     expect(page.labelErrors?.errors).toHaveLength(24)
     expect(page.labelErrors?.errors[0]).toMatchObject({
       item: { id: '098' },
