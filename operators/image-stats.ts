@@ -1,23 +1,19 @@
-import type { Field, RecordBatch } from 'apache-arrow'
+import type { Field, RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { isKind, requireField } from '../src/batch/schema.ts'
 import { OptionError, SchemaError } from '../src/errors.ts'
+import { isBoxes } from '../src/manifests/boxes.ts'
 import {
-  didYouMean,
   columnList,
+  didYouMean,
   knownOptions,
   nonEmptyString,
   oneOf,
   trueOrFalse,
 } from '../src/options.ts'
 import { isSamples } from '../src/pictures/samples.ts'
-import { statisticField, statisticsField } from '../src/statistics/statistic-fields.ts'
-import {
-  channelColumns,
-  pictureColumns,
-  type ProfileName,
-  profiles,
-} from '../src/statistics/profiles.ts'
+import { type ProfileName, profiles } from '../src/statistics/profiles.ts'
+import { statisticFields } from '../src/statistics/statistic-fields.ts'
 import { type ImageStatsTaskOptions, ofFile } from '../src/tasks/image-stats.ts'
 import type { PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import { onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
@@ -49,22 +45,30 @@ export interface ImageStatsOptions extends PictureTaskOptions {
    * @default false
    */
   readonly perChannel?: boolean
+  /**
+   * Column of boxes, as `fromCoco`, `fromVoc` and `fromYolo` add it, whose statistics are made too.
+   *
+   * @default none
+   */
+  readonly boxes?: string
 }
 
 /**
  * Measures pictures: size, moments, entropy, percentiles, histogram, contrast, sharpness, zeros, missing values.
  *
- * - Rows: n to n; order kept.
+ * - Rows: n to at most n; order kept.
  * - Columns: `pixels` → one for each statistic: Float64, Int32 of whole numbers, `percentiles` a tensor of 5 (Float64),
- *   `histogram` of 256 (Int32). With `perChannel` also `channel_<name>`, a list with a value for each channel.
- *   `width`, `height` and `channels` are added only where the input has no such column.
- * - Samples are scaled to 0..1 by their type; the page `docs/image-statistics.md` has the formulas.
- * - Nulls: a row without a picture is at fault; null where there is nothing to say.
- * - Faults (`onError`): `MISSING`, `DAMAGED` (other values than its size says).
+ *   `histogram` of 256 (Int32). `width`, `height` and `channels` are added only where the input has no such column.
+ *   With `perChannel` also `channel_<name>`, a list with a value for each channel; with `boxes` also `box_<name>` and
+ *   `box_<name>_ratio` (box by picture), lists with a value for each box.
+ * - Samples are scaled to 0..1 by their type; the page `docs/image-statistics.md` has the formulas of each profile.
+ * - Nulls: a row without a picture is at fault, one without boxes has no lists of them. Null where there is nothing to
+ *   say: of missing values alone, of a box outside the picture.
+ * - Faults (`onError`): `MISSING`, `DAMAGED`, and of encoded pictures `EMPTY`, `FORMAT`, `TOO_LARGE` (see `decode`).
  * - Concurrency: see `rowTask`.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
- * @throws {SchemaError} if there is no column of pictures; add `decode()` before it
+ * @throws {SchemaError} if there is no column of pictures (add `decode()` before it) or of boxes
  * @see https://github.com/dataeval/dataeval for the statistics of the other profiles
  * @example
  * decoded$.pipe(imageStats({ statistics: ['mean', 'sharpness'] })) // adds `mean`, `sharpness`: 0..1
@@ -72,62 +76,76 @@ export interface ImageStatsOptions extends PictureTaskOptions {
 export function imageStats(
   options: ImageStatsOptions = {},
 ): OperatorFunction<RecordBatch, RecordBatch> {
-  knownOptions('imageStats', options, [
-    ...['column', 'profile', 'statistics', 'perChannel', 'onError'],
-  ])
-  const column = nonEmptyString('column', options.column ?? 'pixels')
-  const profile = oneOf(
-    'profile',
-    options.profile ?? 'default',
-    Object.keys(profiles) as ProfileName[],
-  )
-  const wanted = {
-    profile,
-    statistics: namesIn(options.statistics, Object.keys(profiles[profile].statistics)),
-    perChannel: trueOrFalse('perChannel', options.perChannel ?? false),
-  }
-  const [ofPicture, ofChannels] = [pictureColumns(wanted), channelColumns(wanted)]
+  const task = taskOptions(options)
+  const { column, boxes } = task
 
   return rowTask({
     name: 'imageStats',
     task: 'image-stats',
-    options: { column, ...wanted } satisfies ImageStatsTaskOptions,
-    reads: [column],
+    options: task,
+    reads: boxes === undefined ? [column] : [column, boxes],
     samples: column,
-    makes: [...ofPicture, ...ofChannels].map(({ name }) => name),
+    makes: statisticFields(task).map(({ name }) => name),
     fields(input) {
-      checkPictures(requireField(input, column, { owner: 'imageStats' }))
+      checkPictures(input, column)
+      if (boxes !== undefined) checkBoxes(input, boxes)
       const there = new Set(input.fields.map(({ name }) => name))
-      const added = ofPicture.filter(({ name }) => !ofFile.includes(name) || !there.has(name))
-      return [
-        ...added.map(({ name, statistic }) => statisticField(name, statistic)),
-        ...ofChannels.map(({ name, statistic }) => statisticsField(name, statistic)),
-      ]
+      return statisticFields(task).filter(({ name }) => !ofFile.includes(name) || !there.has(name))
     },
     onError: oneOf('onError', options.onError ?? 'fail', onErrorChoices),
   })
 }
 
-function checkPictures(field: Field): void {
-  if (isKind(field, 'binary') || isSamples(field)) return
-  throw new SchemaError(
-    `Expected column \`${field.name}\` of imageStats to be pictures (encoded, or tensors height × width × channels of uint8, uint16, float32 or float64), got ${String(field.type)}`,
-    { column: field.name },
-  )
+function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
+  knownOptions('imageStats', options, [
+    ...['column', 'profile', 'statistics', 'perChannel', 'boxes', 'onError'],
+  ])
+  const names = Object.keys(profiles) as ProfileName[]
+  const profile = oneOf('profile', options.profile ?? 'default', names)
+  const boxes = options.boxes === undefined ? undefined : nonEmptyString('boxes', options.boxes)
+  if (boxes !== undefined && !profiles[profile].cut)
+    throw new OptionError(
+      `Expected no option \`boxes\` beside profile '${profile}', got \`${boxes}\``,
+    )
+  return {
+    column: nonEmptyString('column', options.column ?? 'pixels'),
+    profile,
+    statistics: statisticNames(options.statistics, Object.keys(profiles[profile].statistics)),
+    perChannel: trueOrFalse('perChannel', options.perChannel ?? false),
+    boxes,
+  }
 }
 
 /** The names asked for, in the order of `known`. */
-function namesIn(
+function statisticNames(
   statistics: readonly string[] | undefined,
   known: readonly string[],
 ): readonly string[] {
   if (statistics === undefined) return known
   const names = columnList('statistics', statistics)
-  for (const name of names) {
-    if (known.includes(name)) continue
-    throw new OptionError(
-      `Expected option \`statistics\` to name statistics of the profile, got \`${name}\`${didYouMean(name, known)}`,
-    )
-  }
+  for (const name of names)
+    if (!known.includes(name))
+      throw new OptionError(
+        `Expected option \`statistics\` to name statistics of the profile, got \`${name}\`${didYouMean(name, known)}`,
+      )
   return known.filter((name) => names.includes(name))
+}
+
+function checkPictures(input: Schema, column: string): void {
+  const field = requireField(input, column, { owner: 'imageStats' })
+  if (isKind(field, 'binary') || isSamples(field)) return
+  const tensors = 'tensors height × width × channels of uint8, uint16, float32 or float64'
+  throw unexpected(field, `pictures (encoded, or ${tensors})`)
+}
+
+function checkBoxes(input: Schema, column: string): void {
+  const field = requireField(input, column, { owner: 'imageStats' })
+  if (!isBoxes(field)) throw unexpected(field, 'boxes (lists of x, y, width, height)')
+}
+
+function unexpected({ name, type }: Field, what: string): SchemaError {
+  return new SchemaError(
+    `Expected column \`${name}\` of imageStats to be ${what}, got ${String(type)}`,
+    { column: name },
+  )
 }

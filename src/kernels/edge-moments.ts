@@ -1,4 +1,5 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices stay within the sizes given */
+import { type EdgeSums, rgbEdges } from './rgb-edges.ts'
 import type { SampleArray, Samples } from './samples.ts'
 
 /** Which channels of a picture are looked at together. */
@@ -9,10 +10,8 @@ export interface ChannelRange {
   readonly to: number
 }
 
-/** Moments of what an edge filter answers at the pixels of a picture. */
+/** How much the answers of an edge filter vary. */
 export interface EdgeMoments {
-  /** Mean of the answers. */
-  readonly mean: number
   /** Their population standard deviation; NaN without any. */
   readonly std: number
   /** Pixels with an answer: those that, like all neighbours, have a value. */
@@ -20,11 +19,11 @@ export interface EdgeMoments {
 }
 
 /**
- * The answer of the 3 × 3 edge filter: 8 c less the sum of the 8 neighbours, where c is the mean of the channels.
+ * The answers of the 3 × 3 edge filter: 8 c less the sum of the 8 neighbours, where c is the mean of the channels.
  * Beyond the border lies the mirrored picture, whose first row is the border itself. The answer is 9 c less the sum of the
  * 3 × 3 pixels around, which is 3 sums of columns. Sums of integers are exact.
  *
- * Cost: one pass, and four rows of memory.
+ * Cost: one pass, and a few rows of memory.
  *
  * @param samples the picture
  * @param range its channels
@@ -35,10 +34,26 @@ export function edgeMoments(
   range: ChannelRange,
   clip?: readonly [low: number, high: number],
 ): EdgeMoments {
-  const { width, height } = samples
+  const { data, width, height } = samples
   const channels = range.to - range.from
-  const [low = -Infinity, high = Infinity] = (clip ?? []).map((limit) => limit * channels)
-  const sums = new Float64Array(3)
+  const isRgb = data instanceof Uint8Array && channels === 3 && samples.channels === 3
+  const { sum, squares, count } =
+    isRgb && !clip ? rgbEdges(data, width, height) : edgeSums(samples, range, clip)
+  const mean = sum / count
+  return { std: Math.sqrt(Math.max(0, squares / count - mean * mean)) / channels, count }
+}
+
+type Lines = [above: Float64Array, here: Float64Array, below: Float64Array]
+
+/** Of the sum of the channels, not of their mean. */
+function edgeSums(
+  samples: Samples,
+  range: ChannelRange,
+  clip: readonly [low: number, high: number] = [-Infinity, Infinity],
+): EdgeSums {
+  const { width, height } = samples
+  const [low, high] = clip.map((limit) => limit * (range.to - range.from)) as [number, number]
+  const sums = { sum: 0, squares: 0, count: 0 }
   let [above, here, below] = [0, 1, 2].map(() => new Float64Array(width + 2)) as Lines
   fill(here, samples, 0, range)
   above.set(here)
@@ -48,13 +63,8 @@ export function edgeMoments(
     addLine(sums, [above, here, below], low, high)
     ;[above, here, below] = [here, below, above]
   }
-  const [sum, squares, count] = sums as unknown as [number, number, number]
-  const mean = sum / count
-  const std = Math.sqrt(Math.max(0, squares / count - mean * mean))
-  return { mean: mean / channels, std: std / channels, count }
+  return sums
 }
-
-type Lines = [above: Float64Array, here: Float64Array, below: Float64Array]
 
 /** The sum of the channels of each pixel in row `y`, with one pixel mirrored at each end. */
 function fill(
@@ -64,27 +74,24 @@ function fill(
   { from, to }: ChannelRange,
 ): void {
   let at = y * width * channels + from
-  if (data instanceof Uint8Array && to - from === 3) sumsOfThree(line, data, at, channels)
-  else if (to - from === 1) for (let x = 1; x <= width; x++, at += channels) line[x] = data[at]!
-  else for (let x = 1; x <= width; x++, at += channels) line[x] = sumOf(data, at, to - from)
+  for (let x = 1; x <= width; x++, at += channels) line[x] = sumOf(data, at, at + to - from)
   line[0] = line[1]!
   line[width + 1] = line[width]!
 }
 
-function sumsOfThree(line: Float64Array, data: Uint8Array, start: number, channels: number): void {
-  for (let x = 1, at = start; x < line.length - 1; x++, at += channels)
-    line[x] = data[at]! + data[at + 1]! + data[at + 2]!
-}
-
-function sumOf(data: SampleArray, at: number, length: number): number {
+function sumOf(data: SampleArray, from: number, to: number): number {
   let sum = 0
-  for (let i = at; i < at + length; i++) sum += data[i]!
+  for (let at = from; at < to; at++) sum += data[at]!
   return sum
 }
 
-/** Adds the answers of one row, their squares and their number. */
-function addLine(sums: Float64Array, [above, here, below]: Lines, low: number, high: number): void {
-  let [sum, squares, count] = [0, 0, 0]
+/** Adds the answers of one row. */
+function addLine(
+  sums: { -readonly [Name in keyof EdgeSums]: number },
+  [above, here, below]: Lines,
+  low: number,
+  high: number,
+): void {
   let left = above[0]! + here[0]! + below[0]!
   let middle = above[1]! + here[1]! + below[1]!
   for (let x = 1; x < here.length - 1; x++) {
@@ -93,13 +100,10 @@ function addLine(sums: Float64Array, [above, here, below]: Lines, low: number, h
     const edge = 3 * (3 * here[x]!) - (left + middle + right)
     left = middle
     middle = right
-    if (edge !== edge) continue
-    const clipped = edge < low ? low : edge > high ? high : edge
-    sum += clipped
-    squares += clipped * clipped
-    count++
+    if (Number.isNaN(edge)) continue
+    const clipped = Math.min(high, Math.max(low, edge))
+    sums.sum += clipped
+    sums.squares += clipped * clipped
+    sums.count++
   }
-  sums[0]! += sum
-  sums[1]! += squares
-  sums[2]! += count
 }

@@ -17,3 +17,11 @@ export interface Samples {
 export function fullScale(data: SampleArray): number {
   return data instanceof Uint8Array ? 255 : data instanceof Uint16Array ? 65_535 : 1
 }
+
+/** Room for `length` samples of the type of `data`. */
+export function samplesLike(data: SampleArray, length: number): SampleArray {
+  // Not `slice`: of a Buffer that is a view.
+  if (data instanceof Uint8Array) return new Uint8Array(length)
+  if (data instanceof Uint16Array) return new Uint16Array(length)
+  return data instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
+}

@@ -34,6 +34,12 @@ export function isBoxes(field: Field): boolean {
   return String(field.type) === String(new List(new Field('item', boxType, false)))
 }
 
+/** The boxes in `row`, four numbers after four numbers; null where there is no list. */
+export function boxesAt(vector: Vector, row: number): Float64Array | null {
+  const boxes = vector.get(row) as Iterable<Iterable<number>> | null
+  return boxes && Float64Array.from(Array.from(boxes, (box) => [...box]).flat())
+}
+
 /** A column of boxes, four numbers after four numbers in each row. */
 export function boxesColumn(field: Field, rows: readonly (ArrayLike<number> | null)[]): Column {
   const offsets = new Int32Array(rows.length + 1)

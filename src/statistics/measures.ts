@@ -23,16 +23,18 @@ export interface Scale {
   readonly range: number
 }
 
-/** Where the samples are in the picture that they were cut from. */
-export interface Place {
-  /** Columns to the left; negative where it begins outside. */
+/** A part of a picture: its samples, and the box that it was cut at, which may reach beyond. */
+export interface Part {
+  /** Its samples. */
+  readonly samples: Samples
+  /** Columns to the left of the box. */
   readonly left: number
-  /** Rows above. */
+  /** Rows above the box. */
   readonly top: number
-  /** Columns of the whole picture. */
-  readonly pictureWidth: number
-  /** Rows of the whole picture. */
-  readonly pictureHeight: number
+  /** Columns of the box. */
+  readonly width: number
+  /** Rows of the box. */
+  readonly height: number
 }
 
 /** How a profile looks at samples. */
@@ -45,20 +47,32 @@ export interface View {
 
 /** A picture, or a part of one, that is measured as a whole and by channels. What one statistic counts others use. */
 export class MeasuredPicture {
-  readonly samples: Samples
-  readonly place: Place
-  /** All that is measured. */
+  /** Its samples, and where it is. */
+  readonly part: Part
+  /** The picture that it is a part of, or it is itself. */
+  readonly whole: MeasuredPicture
+  /** All channels that are measured. */
   readonly all: Measures
   readonly #view: View
   #scale: Scale | undefined
   #counts: readonly Uint32Array[] | undefined
 
-  constructor(samples: Samples, view: View, place?: Place) {
+  constructor(samples: Samples, view: View, part?: Part, whole?: MeasuredPicture) {
     const { width, height } = samples
-    this.samples = samples
-    this.place = place ?? { left: 0, top: 0, pictureWidth: width, pictureHeight: height }
+    this.part = part ?? { samples, left: 0, top: 0, width, height }
+    this.whole = whole ?? this
     this.#view = view
     this.all = new Measures(this, { from: 0, to: view.colours })
+  }
+
+  /** A part of this picture. */
+  cut(part: Part): MeasuredPicture {
+    return new MeasuredPicture(part.samples, this.#view, part, this)
+  }
+
+  /** The samples, of all channels. */
+  get samples(): Samples {
+    return this.part.samples
   }
 
   /** The same for all channels, and for each. */
@@ -132,6 +146,11 @@ export class Measures {
   /** Entropy of the bins, in nats. */
   get entropy(): number {
     return entropyOf(this.bins)
+  }
+
+  /** A quantile of the samples on the picture's scale. */
+  quantile(share: number): number {
+    return quantilesOf(this.scaled, [share])[0] ?? NaN
   }
 
   /** Quantiles of the samples on the picture's scale. */

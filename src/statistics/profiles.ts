@@ -1,13 +1,19 @@
+import { dataeval065 } from './dataeval-065.ts'
+import { dataeval073 } from './dataeval-073.ts'
+import { dataeval1 } from './dataeval-1.ts'
 import { defaultProfile } from './default-profile.ts'
 import type { Profile, Statistic } from './profile.ts'
 
 /** The profiles, by name. */
-export const profiles = { default: defaultProfile } as const satisfies Readonly<
-  Record<string, Profile>
->
+export const profiles: Readonly<Record<ProfileName, Profile>> = {
+  default: defaultProfile,
+  'dataeval-0.65': dataeval065,
+  'dataeval-0.73': dataeval073,
+  'dataeval-1': dataeval1,
+}
 
 /** Name of a profile. */
-export type ProfileName = keyof typeof profiles
+export type ProfileName = 'default' | 'dataeval-0.65' | 'dataeval-0.73' | 'dataeval-1'
 
 /** Which statistics are made. */
 export interface Wanted {
@@ -17,6 +23,8 @@ export interface Wanted {
   readonly statistics: readonly string[]
   /** Whether each channel has them too. */
   readonly perChannel: boolean
+  /** Column of the boxes that have them too. */
+  readonly boxes: string | undefined
 }
 
 /** A column of statistics, and what is in it. */
@@ -28,15 +36,39 @@ export interface StatisticColumn {
 }
 
 /** The columns of whole pictures. */
-export function pictureColumns({ profile, statistics }: Wanted): readonly StatisticColumn[] {
-  const known: Profile['statistics'] = profiles[profile].statistics
-  return statistics.map((name) => ({ name, statistic: known[name] as Statistic }))
+export function pictureColumns(wanted: Wanted): readonly StatisticColumn[] {
+  return allColumns(wanted).filter(({ statistic }) => !statistic.ofBoxes)
 }
 
 /** The columns that list a value for each channel. */
 export function channelColumns(wanted: Wanted): readonly StatisticColumn[] {
   if (!wanted.perChannel) return []
-  return pictureColumns(wanted)
-    .filter(({ statistic }) => statistic.perChannel)
-    .map(({ name, statistic }) => ({ name: `channel_${name}`, statistic }))
+  const each = allColumns(wanted).filter(({ statistic }) => statistic.perChannel)
+  return each.map(({ name, statistic }) => ({ name: `channel_${name}`, statistic }))
+}
+
+/** The columns that list a value for each box. */
+export function boxColumns(wanted: Wanted): readonly StatisticColumn[] {
+  if (wanted.boxes === undefined) return []
+  return allColumns(wanted).map(({ name, statistic }) => ({ name: `box_${name}`, statistic }))
+}
+
+/** The columns that list for each box what it has by what its picture has. */
+export function ratioColumns(wanted: Wanted): readonly RatioColumn[] {
+  return boxColumns(wanted).flatMap(({ name, statistic: { ratio } }) =>
+    ratio ? [{ name: `${name}_ratio`, ratio }] : [],
+  )
+}
+
+/** A column of ratios, and what is in it. */
+export interface RatioColumn {
+  /** Name of the column. */
+  readonly name: string
+  /** Its definition. */
+  readonly ratio: NonNullable<Statistic['ratio']>
+}
+
+function allColumns({ profile, statistics }: Wanted): readonly StatisticColumn[] {
+  const known = profiles[profile].statistics
+  return statistics.map((name) => ({ name, statistic: known[name] as Statistic }))
 }

@@ -1,6 +1,13 @@
 import { MeasuredPicture, type Measures } from '../statistics/measures.ts'
-import type { Statistic } from '../statistics/profile.ts'
-import { channelColumns, pictureColumns, profiles, type Wanted } from '../statistics/profiles.ts'
+import type { Box, Profile, Statistic } from '../statistics/profile.ts'
+import {
+  boxColumns,
+  channelColumns,
+  pictureColumns,
+  profiles,
+  ratioColumns,
+  type Wanted,
+} from '../statistics/profiles.ts'
 import { blockOtherReaders } from './encoded-picture.ts'
 import { samplesIn } from './samples-in.ts'
 import { type StoredSamples, storedSamples } from './stored-samples.ts'
@@ -15,24 +22,43 @@ export interface ImageStatsTaskOptions extends Wanted, Readonly<Record<string, u
 /** Statistics that describe the file where `decode` or a dataset has said them already. */
 export const ofFile: readonly string[] = ['width', 'height', 'channels']
 
-/** Measures the picture in a column. */
+/** Measures the picture in a column, its channels and its boxes. */
 export function start(options: ImageStatsTaskOptions): Task {
   blockOtherReaders()
-  const { view } = profiles[options.profile]
-  const ofPicture = pictureColumns(options)
-  const ofChannels = channelColumns(options)
+  const profile = profiles[options.profile]
+  const [ofPicture, ofChannels] = [pictureColumns(options), channelColumns(options)]
+  const [ofBoxes, ratios] = [boxColumns(options), ratioColumns(options)]
   return {
     async run(row, room) {
       const { samples, alpha } = await pictureIn(row, options.column, room)
-      const picture = new MeasuredPicture(samples, view(samples, alpha))
-      const { channels } = picture
+      const picture = new MeasuredPicture(samples, profile.view(samples, alpha))
       const out: Record<string, TaskValue> = {}
       for (const { name, statistic } of ofPicture)
         if (!(ofFile.includes(name) && name in row)) out[name] = valueOf(statistic, picture.all)
+      const channels = ofChannels.length > 0 ? picture.channels : []
       for (const { name, statistic } of ofChannels) out[name] = valuesOf(statistic, channels)
+      const boxes = options.boxes === undefined ? null : (row[options.boxes] as Float64Array | null)
+      const parts = boxes && partsOf(profile, picture, boxes)
+      for (const { name, statistic } of ofBoxes) out[name] = parts && valuesOf(statistic, parts)
+      for (const { name, ratio } of ratios)
+        out[name] =
+          parts && Float64Array.from(parts, (part) => (part ? ratio(part, picture.all) : NaN))
       return out
     },
   }
+}
+
+/** What is in each box; undefined where there is nothing. */
+function partsOf(
+  { cut }: Profile,
+  picture: MeasuredPicture,
+  boxes: Float64Array,
+): readonly (Measures | undefined)[] {
+  return Array.from({ length: boxes.length / 4 }, (_, at) => {
+    const box = [...boxes.subarray(4 * at, 4 * at + 4)] as unknown as Box
+    const part = box.every(Number.isFinite) ? cut?.(picture.samples, box) : undefined
+    return part && picture.cut(part).all
+  })
 }
 
 /** The picture as it is stored: a file's, or the decoded one, which has no opacity. */
@@ -51,11 +77,15 @@ function valueOf({ of, whole }: Statistic, measures: Measures): TaskValue {
 }
 
 /** Those of each of `all`, one after another; NaN where there is none. */
-function valuesOf({ of, length = 1 }: Statistic, all: readonly Measures[]): Float64Array {
-  const values = new Float64Array(all.length * length)
+function valuesOf(
+  { of, length = 1 }: Statistic,
+  all: readonly (Measures | undefined)[],
+): Float64Array {
+  const values = new Float64Array(all.length * length).fill(NaN)
   for (const [at, measures] of all.entries()) {
-    const value = of(measures)
-    values.set(typeof value === 'number' ? [value] : value, at * length)
+    const value = measures ? of(measures) : NaN
+    if (typeof value !== 'number') values.set(value, at * length)
+    else if (Number.isFinite(value)) values[at * length] = value
   }
   return values
 }

@@ -7,6 +7,7 @@ import {
   type Numbers,
   tensorsOf,
 } from '../batch/number-lists.ts'
+import { boxesAt, isBoxes } from '../manifests/boxes.ts'
 import { isPixels, type Pixels, pixelsAt, pixelsColumn } from '../pictures/pixels.ts'
 import type { TaskValue } from './task.ts'
 
@@ -14,6 +15,7 @@ import type { TaskValue } from './task.ts'
 export function valueAt(field: Field, vector: Vector, row: number): TaskValue {
   if (!vector.isValid(row)) return null
   if (isPixels(field)) return pixelsAt(field, vector, row)
+  if (isBoxes(field)) return boxesAt(vector, row)
   const value: unknown = vector.get(row)
   if (DataType.isFixedSizeList(field.type)) return (value as Vector<Float32>).toArray().slice()
   // Not `slice()`: on a Buffer that is a view.

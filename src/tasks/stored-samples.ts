@@ -1,5 +1,5 @@
 import type { Metadata } from 'sharp'
-import type { SampleArray, Samples } from '../kernels/samples.ts'
+import { type SampleArray, type Samples, samplesLike } from '../kernels/samples.ts'
 import {
   bytesOnTheWay,
   defaultLimitPixels,
@@ -65,7 +65,7 @@ function rgbLike(space: string): string {
 
 /** Gray and opacity, of RGB and opacity. */
 function firstAndLast({ data, width, height, channels }: Samples): Samples {
-  const out = data.slice(0, 2 * width * height)
+  const out = samplesLike(data, 2 * width * height)
   for (let from = 0, to = 0; to < out.length; from += channels, to += 2) {
     out[to] = data[from] as number
     out[to + 1] = data[from + channels - 1] as number

@@ -17,6 +17,7 @@ export const fixtures = join(import.meta.dirname, '..', 'fixtures', 'image-stats
 /** What NumPy and SciPy say; see the README beside it for versions. */
 export const numbers = JSON.parse(readFileSync(join(fixtures, 'numbers.json'), 'utf8')) as {
   readonly files: Readonly<Record<string, Numbered>>
+  readonly boxes: readonly { xywh: readonly number[]; box: Numbers; ratio: Numbers }[]
   readonly arrays: Readonly<
     Record<string, Numbered & { shape: readonly number[]; values: readonly (number | null)[] }>
   >

@@ -1,13 +1,25 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Float64, type RecordBatch, Uint16, type Vector } from 'apache-arrow'
+import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
 import { imageStats } from '../../operators/image-stats.ts'
 import { resize } from '../../operators/resize.ts'
+import { batchOf, textColumn, withColumns } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
 import { flowOf } from '../../src/flow/flow.ts'
-import { expectNumbers, fixtures, type Numbered, numbers } from '../helpers/image-stats-numbers.ts'
+import { boxesColumn, boxesField } from '../../src/manifests/boxes.ts'
+import { arrays, said } from '../helpers/dataeval-arrays.ts'
+import {
+  expectNumbers,
+  fixtures,
+  type Numbered,
+  type Numbers,
+  numbers,
+} from '../helpers/image-stats-numbers.ts'
 import { gather, pictureBatches, pixelBatches, values } from '../helpers/pictures.ts'
+import { tensors } from '../helpers/sample-tensors.ts'
 import { countsOf } from '../helpers/runs.ts'
 
 const rgb = await readFile(join(fixtures, 'rgb.png'))
@@ -15,12 +27,43 @@ const gray = await readFile(join(fixtures, 'gray.png'))
 
 /** The rows of a flow, as objects. */
 async function rowsOf(flow: unknown): Promise<Record<string, unknown>[]> {
-  const { batches } = await gather(flow, { columns: [] })
+  const { batches } = await gather(flow, { columns: [], threads: 1 })
   return batches.flatMap((batch) => batch.toArray().map((row) => ({ ...row.toJSON() })))
 }
 
 /** Statistics of a file in the fixture. */
 const { 'rgb.png': ofRgb, 'gray.png': ofGray } = numbers.files as Record<string, Numbered>
+
+/** What the lists of a row whose names begin with `prefix` have at `at`, by the rest of the name. */
+function itemsAt(
+  row: Record<string, unknown>,
+  prefix: string,
+  at: number,
+): Record<string, unknown> {
+  const lists = Object.entries(row).filter(([name]) => name.startsWith(prefix))
+  return Object.fromEntries(
+    lists.map(([name, list]) => [name.slice(prefix.length), (list as Vector).get(at)]),
+  )
+}
+
+/** Arrays as PNG files, and one that is gray with opacity. */
+async function profileFiles(): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {}
+  for (const name of ['grad16', 'u16', 'checker']) {
+    const { data, width, height } = arrays[name] as (typeof arrays)[string] & object
+    const space = data instanceof Uint16Array ? 'grey16' : 'b-w'
+    const image = sharp(data as Uint8Array, { raw: { width, height, channels: 1 } })
+    files[name] = await image.toColourspace(space).png().toBuffer()
+  }
+  files['opaque'] = await readFile(join(fixtures, 'gray-alpha.png'))
+  return files
+}
+
+/** What DataEval says of an array, where it says something. */
+function dataeval(name: string, profile: string): Numbers {
+  const all = Object.entries(said[name]?.[profile]?.picture ?? {})
+  return Object.fromEntries(all.filter(([, value]) => value !== null)) as Numbers
+}
 
 describe('imageStats', () => {
   it('says of decoded pictures what NumPy and SciPy say, in batches of any size', async () => {
@@ -42,15 +85,85 @@ describe('imageStats', () => {
     }
   })
 
-  it.each(Object.entries(numbers.files))(
-    'says of %s as it is stored what NumPy and SciPy say, without its opacity',
-    async (name, { picture, channels }) => {
-      const images = pictureBatches({ x: await readFile(join(fixtures, name)) })
-      const operator = imageStats({ column: 'image', perChannel: true })
-      const [row = {}] = await rowsOf(flowOf(images).pipe(operator))
+  it('says of files as they are stored what NumPy and SciPy say, without their opacity', async () => {
+    const names = Object.keys(numbers.files)
+    const files = await Promise.all(names.map((name) => readFile(join(fixtures, name))))
+    const images = Object.fromEntries(names.map((name, at) => [name, files[at] ?? null]))
+    const rows = await rowsOf(
+      flowOf(pictureBatches(images)).pipe(imageStats({ column: 'image', perChannel: true })),
+    )
+    expect(rows.map(({ id }) => id)).toEqual(names)
+    for (const row of rows) {
+      const { picture, channels } = numbers.files[String(row['id'])] as Numbered
       expectNumbers(row, picture)
-      const entropies = channels.flatMap((each) => each['entropy'] ?? NaN)
-      expectNumbers(row, { channel_entropy: entropies })
+      expectNumbers(row, { channel_entropy: channels.flatMap((each) => each['entropy'] ?? NaN) })
+    }
+  })
+
+  it('says of the boxes what NumPy and SciPy say, of what is in the picture', async () => {
+    const { boxes } = numbers
+    const outside = [40, 2, 3, 3]
+    const [images] = pictureBatches({ a: rgb, none: rgb, empty: rgb })
+    const field = boxesField('boxes')
+    const lists = [[...boxes.flatMap(({ xywh }) => xywh), ...outside], null, []]
+    const rows = await rowsOf(
+      flowOf([withColumns(images as RecordBatch, [boxesColumn(field, lists)])]).pipe(
+        decode(),
+        imageStats({ boxes: 'boxes' }),
+      ),
+    )
+    const [a = {}, none = {}, empty = {}] = rows
+    for (const [at, { box, ratio }] of boxes.entries()) {
+      expectNumbers(itemsAt(a, 'box_', at), box)
+      const ratios = Object.entries(ratio).map(([name, value]) => [`${name}_ratio`, value])
+      expectNumbers(itemsAt(a, 'box_', at), Object.fromEntries(ratios) as typeof ratio)
+    }
+    expect(Object.values(itemsAt(a, 'box_', 3)).every((value) => value === null)).toBe(true)
+    expect(none['box_mean']).toBeNull()
+    expect([...(empty['box_mean'] as Iterable<number>)]).toEqual([])
+  })
+
+  it('measures tensors of 16 bits and of floats, of one shape and of many, sliced', async () => {
+    const data = [0, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
+    for (const { column, width, depth } of [
+      {
+        column: tensors(
+          new Uint16(),
+          data.map((v) => 65_535 * v),
+          [2, 3, 2],
+        )[0],
+        width: 3,
+        depth: 16,
+      },
+      { column: tensors(new Float64(), data, [3, 4])[1], width: 4, depth: 64 },
+    ]) {
+      const batch = batchOf([textColumn('id', ['a', 'none', 'c']), column])
+      const operator = imageStats({ column: 'x', onError: 'drop' })
+      const [row = {}, ...others] = await rowsOf(flowOf([batch.slice(1, 3)]).pipe(operator))
+      expect(others).toEqual([])
+      expect(row).toMatchObject({ id: 'c', width, depth, mean: 0.5 })
+    }
+  })
+
+  it.each(['dataeval-0.65', 'dataeval-0.73', 'dataeval-1'] as const)(
+    'says of files what the profile %s does of their samples, with the depth that they have',
+    async (profile) => {
+      const files = await profileFiles()
+      const rows = await rowsOf(
+        flowOf(pictureBatches(files)).pipe(imageStats({ column: 'image', profile })),
+      )
+      expect(rows.map(({ id, depth, channels }) => [id, depth, channels])).toEqual([
+        ['grad16', 8, 1],
+        ['u16', 16, 1],
+        ['checker', 1, 1],
+        ['opaque', 8, 2],
+      ])
+      for (const [row, name] of [
+        [rows[0], 'grad16'],
+        [rows[1], 'u16'],
+        [rows[2], 'checker'],
+      ] as const)
+        expectNumbers(row ?? {}, dataeval(name, profile))
     },
   )
 
@@ -91,6 +204,10 @@ describe('imageStats', () => {
     [{ profile: 'dataeval-2' }, /^Expected option `profile` to be one of 'default', /],
     [{ perChanel: true }, /got `perChanel`; did you mean `perChannel`\?$/],
     [{ perChannel: 'yes' }, /^Expected option `perChannel` to be true or false/],
+    [
+      { boxes: 'boxes', profile: 'dataeval-0.65' },
+      /^Expected no option `boxes` beside profile 'dataeval-0.65', got `boxes`$/,
+    ],
     [{ onError: 'skip' }, /^Expected option `onError` to be one of/],
   ])('refuses %o', (options, message) => {
     const call = () => imageStats(options as never)
@@ -98,8 +215,15 @@ describe('imageStats', () => {
     expect(call).toThrow(message)
   })
 
-  it('refuses a flow without pictures', async () => {
-    const flow = flowOf(pictureBatches({ x: null })).pipe(imageStats())
-    await expect(gather(flow)).rejects.toThrow(SchemaError)
+  it('refuses a flow without pictures, or without boxes', async () => {
+    for (const operator of [
+      imageStats(),
+      imageStats({ column: 'id' }),
+      imageStats({ column: 'image', boxes: 'boxes' }),
+      imageStats({ column: 'image', boxes: 'id' }),
+    ])
+      await expect(gather(flowOf(pictureBatches({ x: null })).pipe(operator))).rejects.toThrow(
+        SchemaError,
+      )
   })
 })
