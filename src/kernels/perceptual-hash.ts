@@ -1,3 +1,5 @@
+import { bitsWhere, type Forms, formsOf } from './hash-forms.ts'
+
 /** Pixels of one picture, row after row, channels last. */
 export interface Pixels {
   /** `width * height * channels` values of 0..255. */
@@ -25,7 +27,7 @@ const basis = Float64Array.from({ length: kept * side }, (_, i) =>
 )
 
 /**
- * The perceptual hash of a picture: 8 bytes, or null if the picture is nearly constant.
+ * The perceptual hash of a picture, in the forms asked for (8 bytes each); null if the picture is nearly constant.
  *
  * The luma (Rec. 601) is averaged over 32 × 32 equal cells, whatever the size and shape of the
  * picture; a bit tells whether one of the 64 DCT coefficients of frequency 1..8 in both directions
@@ -36,15 +38,20 @@ const basis = Float64Array.from({ length: kept * side }, (_, i) =>
  * Cost: one pass over the pixels. Bits differ with the decoder and the resizing kernel: hashes
  * compare only when made by one recipe.
  */
-export function perceptualHash(pixels: Pixels): Uint8Array | null {
+export function perceptualHash(pixels: Pixels, forms: Forms = 'plain'): Uint8Array | null {
   const cells = cellMeans(pixels)
   if (deviation(cells) < leastDeviation) return null
   const coefficients = transform(cells)
   const rms = Math.sqrt(coefficients.reduce((sum, c) => sum + c * c, 0) / coefficients.length)
-  const hash = new Uint8Array(kept)
-  for (const [i, c] of coefficients.entries())
-    if (c > deadZone * rms) hash[i >> 3] = (hash[i >> 3] ?? 0) | (0x80 >> (i & 7))
-  return hash
+  return formsOf(forms, ({ swapped, flippedDown, flippedAcross }) =>
+    bitsWhere((i) => {
+      const [v, u] = [i >> 3, i & 7]
+      const c = value(coefficients, swapped ? u * kept + v : i)
+      // The first frequency is 1: that of an even place is odd.
+      const negative = (flippedDown && v % 2 === 0) !== (flippedAcross && u % 2 === 0)
+      return (negative ? -c : c) > deadZone * rms
+    }),
+  )
 }
 
 /**
