@@ -24,6 +24,7 @@ import { contrast } from '../operators/contrast.ts'
 import { crop } from '../operators/crop.ts'
 import { cache } from '../operators/cache.ts'
 import { cast } from '../operators/cast.ts'
+import { clusterer } from '../operators/clusterer.ts'
 import { clusters } from '../operators/clusters.ts'
 import { concatenate } from '../operators/concatenate.ts'
 import { contentHash } from '../operators/content-hash.ts'
@@ -336,6 +337,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     // Labels are no numbers: only the rows without one stay.
     rejects: ofRows(() => cast({ columns: { label: 'Int32' }, onError: 'reject' })),
   },
+  clusterer: { plain: ofRows(() => clusterer({ profile: 'dataeval-0.65' })) },
   clusters: {
     plain: ofRows(() => clusters({ minClusterSize: 3 })),
     'leaves, euclidean': ofRows(() =>

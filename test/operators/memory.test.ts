@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { blur } from '../../operators/blur.ts'
 import { cache } from '../../operators/cache.ts'
 import { cast } from '../../operators/cast.ts'
+import { clusterer } from '../../operators/clusterer.ts'
 import { clusters } from '../../operators/clusters.ts'
 import { concatenate } from '../../operators/concatenate.ts'
 import { contentHash } from '../../operators/content-hash.ts'
@@ -59,6 +60,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   blur: [blur({ sigma: 1 })],
   cache: [cache({ folder: 'cache' })],
   cast: [cast({ columns: { n: 'Int32' } })],
+  clusterer: [clusterer({ profile: 'dataeval-0.65' })],
   clusters: [clusters()],
   concatenate: [concatenate({ columns: ['a', 'b'], into: 'c' })],
   contentHash: [contentHash()],
