@@ -24,6 +24,8 @@ import { contrast } from '../operators/contrast.ts'
 import { crop } from '../operators/crop.ts'
 import { cache } from '../operators/cache.ts'
 import { cast } from '../operators/cast.ts'
+import { clusterChanges } from '../operators/cluster-changes.ts'
+import { clusterer } from '../operators/clusterer.ts'
 import { clusters } from '../operators/clusters.ts'
 import { concatenate } from '../operators/concatenate.ts'
 import { contentHash } from '../operators/content-hash.ts'
@@ -50,6 +52,7 @@ import { manual } from '../operators/manual.ts'
 import { neighbors } from '../operators/neighbors.ts'
 import { normalize } from '../operators/normalize.ts'
 import { patches } from '../operators/patches.ts'
+import { onlineClusters } from '../operators/online-clusters.ts'
 import { onlineDuplicates } from '../operators/online-duplicates.ts'
 import { outliers } from '../operators/outliers.ts'
 import { pca } from '../operators/pca.ts'
@@ -343,6 +346,13 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     // Labels are no numbers: only the rows without one stay.
     rejects: ofRows(() => cast({ columns: { label: 'Int32' }, onError: 'reject' })),
   },
+  'cluster-changes': {
+    plain: ofRows(
+      () => (flow) =>
+        flow.pipe(onlineClusters({ distance: 0.2, windowRows: 16 }), clusterChanges()),
+    ),
+  },
+  clusterer: { plain: ofRows(() => clusterer({ profile: 'dataeval-0.65' })) },
   clusters: {
     plain: ofRows(() => clusters({ minClusterSize: 3 })),
     'leaves, euclidean': ofRows(() =>
@@ -488,6 +498,11 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     plain: ofPictures(
       (flow) => flow.pipe(patches({ width: 10, height: 5, stride: 3, onError: 'reject' })),
       ['id', 'patch_of', 'pixels'],
+    ),
+  },
+  'online-clusters': {
+    plain: ofRows(() =>
+      onlineClusters({ distance: 1, metric: 'euclidean', windowRows: 16, minClusterSize: 3 }),
     ),
   },
   'online-duplicates': {

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { blur } from '../../operators/blur.ts'
 import { cache } from '../../operators/cache.ts'
 import { cast } from '../../operators/cast.ts'
+import { clusterChanges } from '../../operators/cluster-changes.ts'
+import { clusterer } from '../../operators/clusterer.ts'
 import { clusters } from '../../operators/clusters.ts'
 import { concatenate } from '../../operators/concatenate.ts'
 import { contentHash } from '../../operators/content-hash.ts'
@@ -32,6 +34,7 @@ import { limit } from '../../operators/limit.ts'
 import { manual } from '../../operators/manual.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { normalize } from '../../operators/normalize.ts'
+import { onlineClusters } from '../../operators/online-clusters.ts'
 import { onlineDuplicates } from '../../operators/online-duplicates.ts'
 import { outliers } from '../../operators/outliers.ts'
 import { patches } from '../../operators/patches.ts'
@@ -64,6 +67,8 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   blur: [blur({ sigma: 1 })],
   cache: [cache({ folder: 'cache' })],
   cast: [cast({ columns: { n: 'Int32' } })],
+  clusterChanges: [clusterChanges()],
+  clusterer: [clusterer({ profile: 'dataeval-0.65' })],
   clusters: [clusters()],
   concatenate: [concatenate({ columns: ['a', 'b'], into: 'c' })],
   contentHash: [contentHash()],
@@ -94,6 +99,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
     ...[normalize(), normalize({ mode: 'online' }), normalize({ model })],
     normalize({ mean: 0, std: 1 }),
   ],
+  onlineClusters: [onlineClusters({ distance: 0.1 })],
   onlineDuplicates: [onlineDuplicates({ distance: 0.1 })],
   outliers: [outliers(), outliers({ mode: 'online' }), outliers({ model })],
   patches: [patches(size)],
