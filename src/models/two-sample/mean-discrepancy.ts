@@ -1,17 +1,12 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices stay within the rows */
-import { Random } from '../../kernels/random.ts'
 import type { Matrix } from '../model.ts'
-import { permutationP, reachedBy, type TwoSampleResult } from './two-sample.ts'
+import { type Permuting, permutationP, reachedBy, type TwoSampleResult } from './two-sample.ts'
 import { shuffle } from './wasserstein.ts'
 
 /** Of the kernel, and of the permutations. */
-export interface MeanDiscrepancyOptions {
+export interface MeanDiscrepancyOptions extends Permuting {
   /** Width of the kernel; see {@link kernelWidth}. */
   readonly sigma: number
-  /** How often rows are put into two samples at random. */
-  readonly permutations: number
-  /** Of the permutations. */
-  readonly seed: number
 }
 
 /**
@@ -28,13 +23,12 @@ export interface MeanDiscrepancyOptions {
 export function meanDiscrepancy(
   x: Matrix,
   y: Matrix,
-  { sigma, permutations, seed }: MeanDiscrepancyOptions,
+  { sigma, permutations, random }: MeanDiscrepancyOptions,
 ): TwoSampleResult {
   const rows = x.rows + y.rows
   // Of each row, in which permutations it is in x; the first is what is observed.
   const splits = permutations + 1
   const inX = new Uint8Array(rows * splits)
-  const random = new Random(seed)
   const order = Uint8Array.from({ length: rows }, (_, row) => (row < x.rows ? 1 : 0))
   for (let split = 0; split < splits; split++) {
     for (let row = 0; row < rows; row++) inX[row * splits + split] = order[row]!

@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices stay within the samples */
-import { Random } from '../../kernels/random.ts'
-import { permutationP, reachedBy, type TwoSampleResult } from './two-sample.ts'
+import type { Random } from '../../kernels/random.ts'
+import { type Permuting, permutationP, reachedBy, type TwoSampleResult } from './two-sample.ts'
 
 /** How far apart two samples are. */
 export interface WassersteinResult extends TwoSampleResult {
@@ -20,7 +20,7 @@ export interface WassersteinResult extends TwoSampleResult {
 export function wasserstein(
   x: Float64Array,
   y: Float64Array,
-  { permutations, seed }: { readonly permutations: number; readonly seed: number },
+  { permutations, random }: Permuting,
 ): WassersteinResult {
   const pooled = Float64Array.from([...x, ...y])
   const order = [...pooled.keys()].sort((a, b) => pooled[a]! - pooled[b]!)
@@ -28,7 +28,6 @@ export function wasserstein(
   const fromX = Uint8Array.from(order, (at) => (at < x.length ? 1 : 0))
   const distance = distanceOf(fromX, gaps, x.length)
   const limit = reachedBy(distance)
-  const random = new Random(seed)
   let reached = 0
   for (let i = 0; i < permutations; i++) {
     shuffle(fromX, random)

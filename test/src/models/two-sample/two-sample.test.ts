@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Random } from '../../../../src/kernels/random.ts'
 import { adjustedP } from '../../../../src/models/two-sample/adjusted-p.ts'
 import { chiSquare } from '../../../../src/models/two-sample/chi-square.ts'
 import { cramerVonMises } from '../../../../src/models/two-sample/cramer-von-mises.ts'
@@ -49,7 +50,7 @@ describe.each(pairs)('of $name', ({ x, y, expected }) => {
   })
 
   it('wasserstein is wasserstein_distance, by the interquartile range', () => {
-    const { distance, statistic } = wasserstein(x, y, { permutations: 9, seed: 1 })
+    const { distance, statistic } = wasserstein(x, y, { permutations: 9, random: new Random(1) })
     expect(distance).toBeCloseTo(expected.wasserstein, 12)
     expect(statistic).toBeCloseTo(expected.wasserstein / expected.iqr, 12)
   })
@@ -73,12 +74,12 @@ describe('wasserstein', () => {
   it('has the p of all ways to split few rows', () => {
     const [x, y] = [Float64Array.of(0, 1, 2, 3), Float64Array.of(10, 11, 12, 13)]
     // 2 of 70 splits are as far apart.
-    const { pValue } = wasserstein(x, y, { permutations: 20_000, seed: 3 })
+    const { pValue } = wasserstein(x, y, { permutations: 20_000, random: new Random(3) })
     expect(Math.abs(pValue - 2 / 70)).toBeLessThan(0.004)
   })
 
   it('scales by the range where the quartiles are equal, and by nothing where all are', () => {
-    const options = { permutations: 1, seed: 0 }
+    const options = { permutations: 1, random: new Random(0) }
     const spike = Float64Array.of(0, 5, 5, 5, 5, 5, 8)
     expect(
       wasserstein(
@@ -128,7 +129,7 @@ describe('meanDiscrepancy', () => {
   it('is MMD² in numpy, with the width that DataEval takes', () => {
     const { sigma, mmd2, share_reached } = twoSample.mmd
     expect(kernelWidth(reference)).toBeCloseTo(sigma, 12)
-    const options = { sigma, permutations: 5_000, seed: 1 }
+    const options = { sigma, permutations: 5_000, random: new Random(1) }
     const { statistic, pValue } = meanDiscrepancy(reference, arrived, options)
     expect(statistic).toBeCloseTo(mmd2, 12)
     // Of 20,000 permutations in numpy; five standard errors of both.
@@ -138,7 +139,7 @@ describe('meanDiscrepancy', () => {
 
   it('is never 0, and 1 where all rows are the same', () => {
     const far = matrixOf(twoSample.mmd.arrived.map((row) => row.map((value) => value + 100)))
-    const options = { sigma: 1, permutations: 99, seed: 1 }
+    const options = { sigma: 1, permutations: 99, random: new Random(1) }
     expect(meanDiscrepancy(reference, far, options).pValue).toBe(0.01)
     const same = matrixOf([[1], [1], [1]])
     expect(kernelWidth(same)).toBe(1)
