@@ -32,6 +32,9 @@ import { contentHash } from '../operators/content-hash.ts'
 import { debug } from '../operators/debug.ts'
 import { decode } from '../operators/decode.ts'
 import { drop } from '../operators/drop.ts'
+import { drift } from '../operators/drift.ts'
+import { driftReference } from '../operators/drift-reference.ts'
+import { driftSummary } from '../operators/drift-summary.ts'
 import { duplicateGroups } from '../operators/duplicate-groups.ts'
 import { duplicates } from '../operators/duplicates.ts'
 import { familiarity } from '../operators/familiarity.ts'
@@ -139,6 +142,7 @@ beforeAll(async () => {
       umap({ epochs: 20, save: join(folder, 'umap') }),
       tsne({ iterations: 20, save: join(folder, 'tsne') }),
       outliers({ ...unusual, save: join(folder, 'outliers') }),
+      driftReference({ save: join(folder, 'reference'), columns: ['n'], k: 3 }),
     ),
   )
   await run(cachedRows(), { maxRejectRatio: 1 })
@@ -371,6 +375,22 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'content-hash': { plain: ofPictures(contentHash()) },
   debug: { plain: ofRows(() => debug({ write: () => undefined })) },
   decode: { plain: ofPictures((flow) => flow) },
+  drift: {
+    frozen: ofRows(() =>
+      drift({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),
+    ),
+  },
+  'drift-reference': {
+    plain: ofRows((out) => driftReference({ save: join(out, 'model'), rows: 20, k: 3 })),
+  },
+  'drift-summary': {
+    'by windows': ofRows(() =>
+      driftSummary({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),
+    ),
+    'of a sample': ofRows(() =>
+      driftSummary({ model: join(folder, 'reference'), rows: 20, permutations: 19 }),
+    ),
+  },
   drop: { plain: ofRows(() => drop({ columns: ['n'] })) },
   'duplicate-groups': {
     plain: ofRows(

@@ -14,6 +14,9 @@ import { contrast } from '../../operators/contrast.ts'
 import { crop } from '../../operators/crop.ts'
 import { debug } from '../../operators/debug.ts'
 import { decode } from '../../operators/decode.ts'
+import { drift } from '../../operators/drift.ts'
+import { driftReference } from '../../operators/drift-reference.ts'
+import { driftSummary } from '../../operators/drift-summary.ts'
 import { drop } from '../../operators/drop.ts'
 import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates } from '../../operators/duplicates.ts'
@@ -76,6 +79,9 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   crop: [crop(size)],
   debug: [debug()],
   decode: [decode()],
+  drift: [drift({ model })],
+  driftReference: [driftReference({ save: 'reference' })],
+  driftSummary: [driftSummary({ model })],
   drop: [drop({ columns })],
   duplicateGroups: [duplicateGroups()],
   duplicates: [duplicates()],
