@@ -1,6 +1,6 @@
 import type { RecordBatch } from 'apache-arrow'
 import { Best } from './best.ts'
-import type { PageItem } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { numberAt } from './read-rows.ts'
 
 const clustersShown = 40

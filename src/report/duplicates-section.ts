@@ -1,6 +1,7 @@
 import { readable, type Html, html } from './html.ts'
 import { type Figures, itemFigure } from './item-figure.ts'
-import type { PageData, PageGroup, PageGroups, PageItem, PageMember } from './page-data.ts'
+import type { PageData, PageGroup, PageGroups, PageMember } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { groupAnchor, nameLength, pixelsOf } from './payload.ts'
 import { count, plural } from './words.ts'
 

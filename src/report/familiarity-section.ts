@@ -1,6 +1,7 @@
 import { readable, type Html, html } from './html.ts'
 import { type Figures, itemFigure } from './item-figure.ts'
-import type { LabelFamiliarity, PageData, PageItem, PageSummary } from './page-data.ts'
+import type { LabelFamiliarity, PageData, PageSummary } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { nameLength, standing } from './payload.ts'
 import { count, plural, scoreText } from './words.ts'
 

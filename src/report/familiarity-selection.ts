@@ -1,5 +1,6 @@
 import { Best } from './best.ts'
-import type { LabelFamiliarity, PageItem } from './page-data.ts'
+import type { LabelFamiliarity } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 
 const overallShown = 24
 const perLabelShown = 6

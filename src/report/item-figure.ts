@@ -1,5 +1,5 @@
 import { readable, type Html, html, type HtmlValue } from './html.ts'
-import type { PageItem } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { idLength } from './payload.ts'
 
 /** What the figures of a page share: the pictures there are, and each item's index in the payload. */

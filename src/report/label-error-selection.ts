@@ -1,6 +1,6 @@
 import type { RecordBatch } from 'apache-arrow'
 import { Best } from './best.ts'
-import type { PageItem } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { numberAt, textAt } from './read-rows.ts'
 
 const shown = 24

@@ -2,33 +2,8 @@ import type { Reject } from '../flow/control.ts'
 import type { PageClusters } from './cluster-selection.ts'
 import type { PageLabelErrors } from './label-error-selection.ts'
 import type { PageOutliers } from './outlier-selection.ts'
+import type { PageItem } from './page-item.ts'
 import type { PageMetric } from './statistics-selection.ts'
-
-/** An item as the page shows it: a row of `items.parquet`. */
-export interface PageItem {
-  /** Column `id`. */
-  readonly id: string
-  /** Column `label`. */
-  readonly label: string | null
-  /** Column `split`. */
-  readonly split: string | null
-  /** Column `width`, in pixels. */
-  readonly width: number | null
-  /** Column `height`, in pixels. */
-  readonly height: number | null
-  /** Column `familiarity`: a log density, higher is more familiar. */
-  readonly familiarity: number | null
-  /** Column `familiarity_percentile`, 0 to 100. */
-  readonly percentile: number | null
-  /** Column `label_familiarity`: a log density among the items of its label; null where that has none. */
-  readonly labelFamiliarity: number | null
-  /** Column `label_familiarity_percentile`, 0 to 100. */
-  readonly labelPercentile: number | null
-  /** Column `x`. */
-  readonly x: number | null
-  /** Column `y`. */
-  readonly y: number | null
-}
 
 /** A member of a duplicate group: a row of `groups.parquet`. */
 export interface PageMember {

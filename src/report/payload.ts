@@ -1,4 +1,5 @@
-import type { PageData, PageItem } from './page-data.ts'
+import type { PageData } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 import { readable } from './html.ts'
 import { shownItems } from './page-selection.ts'
 import { pictureUrl } from './picture-budget.ts'

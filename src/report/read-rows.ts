@@ -1,7 +1,8 @@
 import type { RecordBatch, Vector } from 'apache-arrow'
 import { column } from '../batch/batch.ts'
 import type { Reject } from '../flow/control.ts'
-import type { PageItem, PageMember } from './page-data.ts'
+import type { PageMember } from './page-data.ts'
+import type { PageItem } from './page-item.ts'
 
 /** A row of `groups.parquet`. */
 export interface GroupRow {

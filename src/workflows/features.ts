@@ -30,7 +30,7 @@ const statistics = [
   ...['size', 'aspect_ratio', 'depth', 'mean', 'std', 'var', 'skew', 'kurtosis', 'entropy'],
   ...['brightness', 'darkness', 'contrast', 'sharpness', 'zeros', 'missing'],
 ]
-const measured = { profile: 'default', statistics, perChannel: true } as const
+const measured = { profile: 'default', statistics, perChannel: true, boxes: undefined } as const
 
 /** Columns of statistics, of pictures and of their channels. */
 export const statisticColumns = [...pictureColumns(measured), ...channelColumns(measured)].map(

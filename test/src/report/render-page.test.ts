@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { PageData, PageGroups, PageItem } from '../../../src/report/page-data.ts'
+import type { PageData, PageGroups } from '../../../src/report/page-data.ts'
+import type { PageItem } from '../../../src/report/page-item.ts'
 import { standing } from '../../../src/report/payload.ts'
 import { renderPage } from '../../../src/report/render-page.ts'
 import { metricOf } from '../../../src/statistics/metrics.ts'
