@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { Best } from './best.ts'
 import type { PageItem } from './page-item.ts'
-import { numberAt } from './read-rows.ts'
+import { numberAt } from './cells.ts'
 
 const clustersShown = 40
 const clustersTracked = 1000

@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { Best } from './best.ts'
 import type { PageItem } from './page-item.ts'
-import { numberAt, textAt } from './read-rows.ts'
+import { numberAt, textAt } from './cells.ts'
 
 const shown = 24
 /** Share of the neighbours' votes from which on a suggestion is told; DataEval 1.0 has the same. */

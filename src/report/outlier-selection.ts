@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { Best } from './best.ts'
 import type { PageItem } from './page-item.ts'
-import { numberAt, textAt, textsAt } from './read-rows.ts'
+import { numberAt, textAt, textsAt } from './cells.ts'
 
 const overallShown = 24
 const perMetricShown = 8

@@ -9,7 +9,8 @@ import { LabelErrorSelection } from './label-error-selection.ts'
 import { OutlierSelection } from './outlier-selection.ts'
 import type { PageChoice, PageGroups } from './page-data.ts'
 import type { PageItem } from './page-item.ts'
-import { groupRows, itemReader, numberAt, rejectAt, textAt } from './read-rows.ts'
+import { numberAt, textAt } from './cells.ts'
+import { groupRows, itemReader, rejectAt } from './read-rows.ts'
 import { StatisticsSelection } from './statistics-selection.ts'
 
 const pointsShown = 5000

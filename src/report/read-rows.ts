@@ -1,6 +1,7 @@
-import type { RecordBatch, Vector } from 'apache-arrow'
+import type { RecordBatch } from 'apache-arrow'
 import { column } from '../batch/batch.ts'
 import type { Reject } from '../flow/control.ts'
+import { numberAt, textAt } from './cells.ts'
 import type { PageMember } from './page-data.ts'
 import type { PageItem } from './page-item.ts'
 
@@ -77,25 +78,6 @@ export function rejectAt(batch: RecordBatch, row: number): Reject {
     message: text('message'),
     attempt: Number(column(batch, 'attempt').get(row)),
   }
-}
-
-/** The text at `row`, or null. */
-export function textAt(vector: Vector | null, row: number): string | null {
-  const value: unknown = vector?.get(row)
-  return typeof value === 'string' ? value : null
-}
-
-/** The texts of the list at `row`; none where it is null. */
-export function textsAt(vector: Vector, row: number): string[] {
-  const values = vector.get(row) as Iterable<unknown> | null
-  return values === null ? [] : Array.from(values, String)
-}
-
-/** The finite number at `row`, or null. */
-export function numberAt(vector: Vector | null, row: number): number | null {
-  const value: unknown = vector?.get(row)
-  const number = typeof value === 'bigint' ? Number(value) : value
-  return typeof number === 'number' && Number.isFinite(number) ? number : null
 }
 
 function bareItem(id: string, split: string | null): PageItem {

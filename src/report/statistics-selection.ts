@@ -1,7 +1,7 @@
 import type { RecordBatch, Vector } from 'apache-arrow'
 import { GrowingHistogram, type Histogram } from '../statistics/growing-histogram.ts'
 import { type Metric, metrics } from '../statistics/metrics.ts'
-import { numberAt } from './read-rows.ts'
+import { numberAt } from './cells.ts'
 
 /** Bars of a histogram. */
 const bars = 48
