@@ -1,5 +1,6 @@
 import { aligned } from '../output/aligned.ts'
 import type { JsonRow } from '../output/json-rows.ts'
+import { counted } from './item-counts.ts'
 
 /** The tables that the numbers are in. */
 export interface StatsTables {
@@ -24,7 +25,7 @@ export function statsText({ metrics, labels }: StatsTables, labelled: boolean): 
   const all = labels.reduce((sum, row) => sum + Number(row['flagged']), 0)
   return [
     ...['', ...aligned([['', ...numbers, 'flagged'], ...rows], (column) => column > 0)],
-    ...['', `${String(all)} pictures flagged`],
+    ...['', `${counted(all, 'picture')} flagged`],
     ...(labelled ? labelLines(labels) : []),
   ]
 }

@@ -8,6 +8,7 @@ const commands = [
   'score',
   'export',
   'compare',
+  'stats',
   'run',
   'check',
   'explain',

@@ -46,7 +46,7 @@ describe('stats', () => {
     expect(labels[1]?.['flagged_metrics']).toContain('mean')
     expect(text).toMatch(/^21 items, 1 reject\n/)
     expect(text).toMatch(/\nmean +0\.\d+ .* 1\n/)
-    expect(text).toMatch(/\n1 pictures? flagged\n/)
+    expect(text).toMatch(/\n1 picture flagged\n/)
     expect(text).toMatch(/\nb +9 +1  /)
   })
 
