@@ -100,8 +100,8 @@ function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
   knownOptions('imageStats', options, [
     ...['column', 'profile', 'statistics', 'perChannel', 'boxes', 'onError'],
   ])
-  const names = Object.keys(profiles) as ProfileName[]
-  const profile = oneOf('profile', options.profile ?? 'default', names)
+  const choices = Object.keys(profiles) as ProfileName[]
+  const profile = oneOf('profile', options.profile ?? 'default', choices)
   const boxes = options.boxes === undefined ? undefined : nonEmptyString('boxes', options.boxes)
   if (boxes !== undefined && !profiles[profile].cut)
     throw new OptionError(
@@ -110,10 +110,16 @@ function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
   return {
     column: nonEmptyString('column', options.column ?? 'pixels'),
     profile,
-    statistics: statisticNames(options.statistics, Object.keys(profiles[profile].statistics)),
+    statistics: statisticNames(options.statistics, namesIn(profile, boxes !== undefined)),
     perChannel: trueOrFalse('perChannel', options.perChannel ?? false),
     boxes,
   }
+}
+
+/** The statistics of a profile; some are of boxes alone. */
+function namesIn(profile: ProfileName, withBoxes: boolean): readonly string[] {
+  const all = Object.entries(profiles[profile].statistics)
+  return all.filter(([, { ofBoxes }]) => withBoxes || !ofBoxes).map(([name]) => name)
 }
 
 /** The names asked for, in the order of `known`. */

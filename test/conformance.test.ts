@@ -84,6 +84,7 @@ import { thumbnail } from '../operators/thumbnail.ts'
 import { transpose } from '../operators/transpose.ts'
 import { tsne } from '../operators/tsne.ts'
 import { umap } from '../operators/umap.ts'
+import { unnest } from '../operators/unnest.ts'
 import { fixedShapeTensor } from '../src/batch/tensor.ts'
 import { concatFlows } from '../src/flow/concat-flows.ts'
 import { fanOut } from '../src/flow/fan-out.ts'
@@ -461,7 +462,8 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'group-changes': {
     plain: ofRows(() => (flow) => flow.pipe(onlineDuplicates({ distance: 0.2 }), groupChanges())),
   },
-  'image-stats': { plain: ofPictures(imageStats({ perChannel: true })) },
+  // See unnest.
+  'image-stats': {},
   infer: {
     plain: ofPictures((flow) =>
       flow.pipe(resize(small), infer({ model: join(folder, 'tiny.onnx') })),
@@ -590,6 +592,14 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
       umap({ epochs: 20, mode: 'online', ...learning, save: join(out, 'model') }),
     ),
     frozen: ofRows(() => umap({ model: join(folder, 'umap') })),
+  },
+  unnest: {
+    plain: ofPictures((flow) =>
+      flow.pipe(
+        imageStats({ statistics: ['mean', 'percentiles'], perChannel: true }),
+        unnest({ columns: ['channel_mean', 'channel_percentiles'] }),
+      ),
+    ),
   },
 }
 

@@ -13,37 +13,36 @@ export interface EdgeSums {
 const block = 32
 
 /**
- * The answers of the filter of `edgeMoments` to the sums of 8-bit RGB, in integers: at half of the time. `sums` has the row above the one
- * that is read, and `pairs` that with the row above it; so one more sum gives a column of three.
+ * The answers of the filter of `edgeMoments` to the sums of 8-bit RGB, in integers: at half of the time. A column keeps
+ * the sum of the row above the one that is read in its low 16 bits, and of that with the row above it in the high ones;
+ * so one more sum gives a column of three.
  */
 export function rgbEdges(data: Uint8Array, width: number, height: number): EdgeSums {
-  const sums = new Int32Array(width)
-  const pairs = new Int32Array(width)
+  const columns = new Int32Array(width)
   for (let x = 0, at = 0; x < width; x++, at += 3) {
-    sums[x] = data[at]! + data[at + 1]! + data[at + 2]!
-    pairs[x] = 2 * sums[x]!
+    const sum = data[at]! + data[at + 1]! + data[at + 2]!
+    columns[x] = packed(sum, 2 * sum)
   }
   let [sum, squares] = [0, 0]
   for (let y = 1; y <= height; y++) {
     // Below the last row it is mirrored.
     let at = 3 * width * Math.min(y, height - 1)
     let below = data[at]! + data[at + 1]! + data[at + 2]!
-    let here = sums[0]!
-    let middle = pairs[0]! + below
+    let here = columns[0]! & 0xffff
+    let middle = (columns[0]! >>> 16) + below
     let left = middle
-    pairs[0] = here + below
-    sums[0] = below
+    columns[0] = packed(below, here + below)
     at += 3
-    for (let x = 1; x < width;) {
+    for (let x = 1; x < width; ) {
       const end = Math.min(width, x + block)
       let [partSum, partSquares] = [0, 0]
       for (; x < end; x++, at += 3) {
         below = (data[at]! + data[at + 1]! + data[at + 2]!) | 0
-        const right = (pairs[x]! + below) | 0
+        const column = columns[x]!
+        const right = ((column >>> 16) + below) | 0
         const edge = (Math.imul(9, here) - left - middle - right) | 0
-        here = sums[x]!
-        pairs[x] = (here + below) | 0
-        sums[x] = below
+        here = column & 0xffff
+        columns[x] = packed(below, here + below)
         left = middle
         middle = right
         partSum = (partSum + edge) | 0
@@ -57,4 +56,8 @@ export function rgbEdges(data: Uint8Array, width: number, height: number): EdgeS
     squares += edge * edge
   }
   return { sum, squares, count: width * height }
+}
+
+function packed(low: number, high: number): number {
+  return (high << 16) | low
 }

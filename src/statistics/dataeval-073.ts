@@ -106,7 +106,7 @@ function orZero(value: number): number {
 }
 
 function cutOrZeros(samples: Samples, box: Box): Part | undefined {
-  const around = pixelsAround(box)
+  const around = pixelsAround(samples, box)
   if (!around) return undefined
   const inside = contains(samples, around)
   const cut = inside ? cutSamples(samples, around) : constantSamples(around, samples.channels, 0)

@@ -153,7 +153,7 @@ function invalid({ picture: { part, whole } }: Measures): number {
 
 /** The box as it is given, with the samples of the pixels that it touches. */
 function cutOrMissing(samples: Samples, box: Box): Part | undefined {
-  const around = pixelsAround(box)
+  const around = pixelsAround(samples, box)
   if (!around) return undefined
   const [x, y, boxWidth, boxHeight] = box
   const cut = contains(samples, around) ? cutSamples(samples, around) : cutPadded(samples, around)

@@ -26,7 +26,7 @@ export const defaultProfile: Profile = {
     height: { ...wholeNumber(height), ratio: quotientOf(height) },
     size: ofSize(({ pixels }) => pixels),
     aspect_ratio: ofSize((measures) => width(measures) / height(measures)),
-    distance: { ...ofSize(distanceOf), ofBoxes: true },
+    distance: { whole: false, perChannel: false, ofBoxes: true, of: distanceOf },
     channels: wholeNumber(({ picture }) => picture.samples.channels),
     depth: wholeNumber(({ picture }) => picture.scale.depth),
     mean: ofSamples(({ moments }) => moments.mean),

@@ -1,5 +1,5 @@
 import type { Measures, Part, View } from './measures.ts'
-import type { Box as PixelBox } from '../kernels/cut.ts'
+import { type Box as PixelBox, contains } from '../kernels/cut.ts'
 import type { Samples } from '../kernels/samples.ts'
 
 /** What a statistic is: a number, a whole number, or so many of them. */
@@ -70,13 +70,16 @@ export function quotient(value: number, by: number): number {
 /** Most pixels of a box that reaches beyond its picture, which may say anything. */
 const mostPixels = 2 ** 22
 
-/** The pixels that a box touches; undefined if there are none, or very many. */
-export function pixelsAround([x, y, boxWidth, boxHeight]: Box): PixelBox | undefined {
+/** The pixels that a box touches; undefined if there are none, or very many of which the picture has not all. */
+export function pixelsAround(
+  samples: Samples,
+  [x, y, boxWidth, boxHeight]: Box,
+): PixelBox | undefined {
   const left = Math.floor(x)
   const top = Math.floor(y)
   const width = Math.ceil(x + boxWidth) - left
   const height = Math.ceil(y + boxHeight) - top
-  return width > 0 && height > 0 && width * height <= mostPixels
-    ? { left, top, width, height }
-    : undefined
+  const around = { left, top, width, height }
+  if (!(width > 0 && height > 0)) return undefined
+  return width * height <= mostPixels || contains(samples, around) ? around : undefined
 }

@@ -200,6 +200,8 @@ describe('imageStats', () => {
 
   it.each([
     [{ statistics: ['men'] }, /got `men`; did you mean `mean`\?$/],
+    // Of boxes alone.
+    [{ statistics: ['mean', 'left'] }, /got `left`/],
     [{ statistics: [] }, /^Expected option `statistics` to be a non-empty list/],
     [{ profile: 'dataeval-2' }, /^Expected option `profile` to be one of 'default', /],
     [{ perChanel: true }, /got `perChanel`; did you mean `perChannel`\?$/],

@@ -58,6 +58,7 @@ import { thumbnail } from '../../operators/thumbnail.ts'
 import { transpose } from '../../operators/transpose.ts'
 import { tsne } from '../../operators/tsne.ts'
 import { umap } from '../../operators/umap.ts'
+import { unnest } from '../../operators/unnest.ts'
 import { flowOf } from '../../src/flow/flow.ts'
 import { letters } from '../helpers/flows.ts'
 
@@ -126,6 +127,7 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   transpose: [transpose({ axes: [1, 0] })],
   tsne: [tsne(), tsne({ model })],
   umap: [umap(), umap({ model })],
+  unnest: [unnest({ columns })],
 }
 
 describe('what an operator states of its memory', () => {
