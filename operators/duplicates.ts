@@ -1,6 +1,7 @@
-import { Bool, Field, Float64, Int32, type RecordBatch, type Schema, Utf8 } from 'apache-arrow'
+import type { RecordBatch, Schema } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { operateTable } from '../src/table/column-store.ts'
+import { duplicateFields } from '../src/neighbors/duplicate-columns.ts'
 import { type DuplicateSearch, findDuplicates, heldBy } from '../src/neighbors/find-duplicates.ts'
 import { searchRule } from '../src/neighbors/search-rule.ts'
 import { knownOptions, nonEmptyString, oneOf, trueOrFalse } from '../src/options.ts'
@@ -35,9 +36,10 @@ export interface DuplicatesOptions {
    *   rule 5; the higher, the fewer).
    * - `{ percentile }`: the distance that so many percent of these reach or exceed (98: the lowest fiftieth).
    * - `{ distance }`: a distance.
+   * - `{ bits }`: so many bits of the perceptual hash, by which alone it goes then; 0 to 63.
    * - a function: takes these distances, ascending and without those of equal embeddings, and returns one.
    *
-   * All but the first go by the embedding alone. Slope and percentile find pairs in any data.
+   * All but `evidence` and `bits` go by the embedding alone. Slope and percentile find pairs in any data.
    *
    * @default 'evidence'
    */
@@ -46,6 +48,7 @@ export interface DuplicatesOptions {
     | { readonly slope: number }
     | { readonly percentile: number }
     | { readonly distance: number }
+    | { readonly bits: number }
     | ((distances: Float64Array) => number)
   /**
    * For `evidence`: how many pairs of unrelated items may be taken for near duplicates, per 1,000 items: the
@@ -92,28 +95,12 @@ const names = [
   ...(['linkage', 'across', 'within', 'spread'] as const),
 ]
 
-const added = [
-  new Field('exact_group', new Int32(), true),
-  new Field('near_group', new Int32(), true),
-  new Field('exact_keep', new Bool(), true),
-  new Field('near_keep', new Bool(), true),
-  new Field('near_by', new Utf8(), true),
-  new Field('embedding_distance', new Float64(), true),
-  new Field('hash_distance', new Int32(), true),
-]
-
-const spreadFields = [
-  new Field('centroid_distance', new Float64(), true),
-  new Field('group_x', new Float64(), true),
-  new Field('group_y', new Float64(), true),
-]
-
 /**
  * Groups items that are copies of one another, exactly or nearly.
  *
  * - Rows: n to n, in input order.
- * - Columns: `embedding` (tensor), `phash` (Binary of 8 bytes), `content_hash` (Utf8), and for what to
- *   keep `width`, `height`, `bytes` where they are there → `exact_group`, `near_group` (Int32, each
+ * - Columns: `embedding` (tensor), `phash` (Binary of 8 bytes; by `bits` also of 64, all forms of a picture, of which
+ *   the nearest counts), `content_hash` (Utf8), and for what to keep `width`, `height`, `bytes` where they are there → `exact_group`, `near_group` (Int32, each
  *   numbered from 0 by first item), `exact_keep`, `near_keep` (Bool: whether it is the one to keep: most
  *   pixels, then bytes, then the first id), `near_by` (`hash`, `embedding`, `phash`: what ties it to the
  *   kept one), `embedding_distance` (1 − cos, or by `metric`) and `hash_distance` (bits), both to the kept one of
@@ -128,7 +115,7 @@ const spreadFields = [
  * - Nulls: a row without embedding or hash takes part by the other.
  * - State: about 200 bytes per row, and blocks of embeddings: 192 MiB, less if the run's memory asks for it. With `k` 20
  *   bytes per row and neighbour more; for linkage `complete` 100 per near pair, of which there may be 2,000,000.
- * - Time: all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
+ * - Time: by `bits` an index finds the pairs (1,000,000 hashes within 6 bits: some seconds); else all pairs are compared, by matrix products. Of embeddings of 1,792 numbers, 10,000 took 10 s of
  *   processor time, 20,000 26 s and 40,000 66 s; by that, 100,000 would take about 5 minutes. Rules with `k` compare twice.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong; on the stream, if a function returns no distance
@@ -145,7 +132,7 @@ export function duplicates(
 ): OperatorFunction<RecordBatch, RecordBatch> {
   const search = checkedOptions(options)
   const { embedding, phash, contentHash, sets, spread } = search
-  const fields = spread ? [...added, ...spreadFields] : added
+  const fields = duplicateFields(spread)
 
   return operateTable({
     name: 'duplicates',
@@ -171,12 +158,15 @@ type Search = Omit<DuplicateSearch, 'blockBytes' | 'added'>
 function checkedOptions(options: DuplicatesOptions): Search {
   knownOptions('duplicates', options, names)
   const rule = searchRule(options)
+  const byBits = rule.type === 'bits'
   const byBoth = rule.type === 'evidence'
-  const embedding = columnOrNone('embedding', options.embedding ?? 'embedding')
-  const phash = byBoth ? columnOrNone('phash', options.phash ?? 'phash') : undefined
+  const embedding = byBits ? undefined : columnOrNone('embedding', options.embedding ?? 'embedding')
+  const phash = byBoth || byBits ? columnOrNone('phash', options.phash ?? 'phash') : undefined
   const contentHash = columnOrNone('contentHash', options.contentHash ?? 'content_hash')
   const spread = trueOrFalse('spread', options.spread ?? false)
-  if (embedding === undefined && (spread || !byBoth))
+  if (byBits && phash === undefined)
+    throw new OptionError('Expected a column of perceptual hashes for rule `bits`, got `false`')
+  if (embedding === undefined && (spread || !(byBoth || byBits)))
     throw new OptionError(
       `Expected a column of embeddings for ${spread ? '`spread`' : 'a rule of distances'}, got \`false\``,
     )

@@ -411,6 +411,13 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
     'by slope, single': ofRows(() =>
       duplicates({ rule: { slope: 3 }, metric: 'scaled', linkage: 'single', contentHash: false }),
     ),
+    'by bits': ofPictures((flow) =>
+      flow.pipe(
+        perceptualHash({ method: ['phash', 'dhash'], symmetries: 'all' }),
+        contentHash({ column: 'pixels', method: 'xxh3', into: 'content_hash' }),
+        duplicates({ rule: { bits: 20 }, linkage: 'single' }),
+      ),
+    ),
     'by a function, complete, across': ofRows(() =>
       duplicates({
         rule: (distances) => distances[distances.length >> 2] ?? 0,

@@ -40,3 +40,15 @@ export function distanceRule(threshold: number): NearRule {
     by: () => 'embedding',
   }
 }
+
+/** Near by hash alone, up to a number of bits. */
+export function bitsRule(bits: number): NearRule {
+  return {
+    limits: Float64Array.from({ length: noHamming + 1 }, (_, hamming) =>
+      hamming <= bits ? Infinity : -1,
+    ),
+    holds: (_, hamming) => hamming <= bits,
+    unlikeness: (_, hamming) => hamming,
+    by: () => 'phash',
+  }
+}

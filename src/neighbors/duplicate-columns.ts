@@ -1,4 +1,13 @@
-import { type Field, type RecordBatch, Schema, vectorFromArray } from 'apache-arrow'
+import {
+  Bool,
+  Field,
+  Float64,
+  Int32,
+  type RecordBatch,
+  Schema,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow'
 import { batchOf } from '../batch/batch.ts'
 import { noHamming } from '../kernels/near-pairs.ts'
 import { bestOf, type Facts } from './duplicate-facts.ts'
@@ -6,6 +15,27 @@ import type { Spread } from './group-spread.ts'
 
 /** Rows of a batch of the answer. */
 const batchRows = 4096
+
+const added = [
+  new Field('exact_group', new Int32(), true),
+  new Field('near_group', new Int32(), true),
+  new Field('exact_keep', new Bool(), true),
+  new Field('near_keep', new Bool(), true),
+  new Field('near_by', new Utf8(), true),
+  new Field('embedding_distance', new Float64(), true),
+  new Field('hash_distance', new Int32(), true),
+]
+
+const spreadFields = [
+  new Field('centroid_distance', new Float64(), true),
+  new Field('group_x', new Float64(), true),
+  new Field('group_y', new Float64(), true),
+]
+
+/** The columns that say which groups rows are in, with `spread` those of how the groups lie too. */
+export function duplicateFields(spread: boolean): readonly Field[] {
+  return spread ? [...added, ...spreadFields] : added
+}
 
 /** What ties a member of a near group to the kept one. */
 export interface Ties {

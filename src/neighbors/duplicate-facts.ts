@@ -12,6 +12,8 @@ export interface FactColumns {
   readonly contentHash: string | undefined
   /** The set that a row is of. */
   readonly set: string | undefined
+  /** Whether perceptual hashes may have all eight forms of a picture. */
+  readonly forms: boolean
 }
 
 /** What is known of each row besides its embedding. */
@@ -32,12 +34,14 @@ export interface Facts {
   readonly hashes: Uint32Array
   /** Per row: 1 if it has a hash. */
   readonly hasHash: Uint8Array
+  /** The hashes of the turned and mirrored pictures, 16 words per row; empty if there are none. */
+  readonly forms: Uint32Array
 }
 
 /** Reads the facts of all rows of a table. */
 export async function readFacts(
   table: StoredTable,
-  { phash, contentHash, set }: FactColumns,
+  { phash, contentHash, set, forms }: FactColumns,
 ): Promise<Facts> {
   const { numRows } = table
   const contents = Int32Array.from({ length: numRows }, (_, row) => row)
@@ -50,11 +54,13 @@ export async function readFacts(
     bytes: new Float64Array(numRows),
     hashes: new Uint32Array(2 * numRows),
     hasHash: new Uint8Array(numRows),
+    forms: new Uint32Array(0),
   }
   const there = new Set(table.schema.fields.map((f) => f.name))
   const sizes = ['width', 'height', 'bytes'].filter((name) => there.has(name))
   const names = ['id', phash, contentHash, set, ...sizes].filter((n) => n !== undefined)
   const [setNumbers, contentRows, originalRows] = [firsts(), firsts(), firsts()]
+  const hashes = phash === undefined ? undefined : { name: phash, bytes: forms ? [8, 64] : [8] }
   let offset = 0
   for await (const batch of table.read([...new Set(names)])) {
     for (let i = 0; i < batch.numRows; i++) {
@@ -68,7 +74,7 @@ export async function readFacts(
       facts.sets[row] = setNumbers(rowKey([column(batch, set)], i), row)
       if (content) facts.originals[row] = originalRows(`${String(facts.sets[row])} ${content}`, row)
     }
-    if (phash !== undefined) readHashes(batch, { phash, offset, facts })
+    if (hashes) readHashes(batch, hashes, offset, facts)
     offset += batch.numRows
   }
   return facts
@@ -99,23 +105,35 @@ function firsts(): (key: string, row: number) => number {
   }
 }
 
-function readHashes(
-  batch: RecordBatch,
-  { phash, offset, facts }: { phash: string; offset: number; facts: Facts },
-): void {
-  const vector = column(batch, phash)
+/** A column of hashes, and how they are read. */
+interface HashColumn {
+  readonly name: string
+  /** How long a hash may be: as the first one, once it is known. */
+  bytes: readonly number[]
+}
+
+/** Facts in the making. */
+type Writable = Facts & { forms: Uint32Array }
+
+function readHashes(batch: RecordBatch, of: HashColumn, offset: number, facts: Writable): void {
+  const vector = column(batch, of.name)
   for (const [i, there] of presence(vector).entries()) {
     if (there === 0) continue
     const hash = vector.get(i) as Uint8Array
-    if (hash.length !== 8)
+    const row = offset + i
+    if (!of.bytes.includes(hash.length))
       throw new DataError(
-        `Expected hashes of 8 bytes in column \`${phash}\`, got ${String(hash.length)} at row ${String(offset + i)}`,
-        { url: phash },
+        `Expected hashes of ${of.bytes.join(' or ')} bytes in column \`${of.name}\`, got ${String(hash.length)} at row ${String(row)}`,
+        { url: of.name },
       )
-    const words = new DataView(hash.buffer, hash.byteOffset, 8)
-    facts.hashes[2 * (offset + i)] = words.getUint32(0)
-    facts.hashes[2 * (offset + i) + 1] = words.getUint32(4)
-    facts.hasHash[offset + i] = 1
+    of.bytes = [hash.length]
+    const words = new DataView(hash.buffer, hash.byteOffset, hash.length)
+    facts.hashes[2 * row] = words.getUint32(0)
+    facts.hashes[2 * row + 1] = words.getUint32(4)
+    facts.hasHash[row] = 1
+    if (hash.length === 8) continue
+    if (facts.forms.length === 0) facts.forms = new Uint32Array(8 * facts.hashes.length)
+    for (let word = 0; word < 16; word++) facts.forms[16 * row + word] = words.getUint32(4 * word)
   }
 }
 

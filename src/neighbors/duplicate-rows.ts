@@ -20,6 +20,8 @@ export interface PairSource {
   readonly hashes: Uint32Array
   /** Per row: 1 if it has a hash. */
   readonly hasHash: Uint8Array
+  /** The Hamming distance of two rows, if it is not the usual one (mirrored or not). */
+  readonly hamming?: (a: number, b: number) => number
   /** Bytes of embeddings held against the others, or while groups are checked, at most. */
   readonly blockBytes: number
   /** Per row: 0 for those left out, because an earlier row has the same content. */

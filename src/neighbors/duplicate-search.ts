@@ -104,7 +104,8 @@ async function measureEmbeddings(
     }
 }
 
-function hammingOf({ hashes, hasHash }: PairSource, a: number, b: number): number {
+function hammingOf({ hashes, hasHash, hamming }: PairSource, a: number, b: number): number {
+  if (hamming) return hamming(a, b)
   if (hasHash[a] !== 1 || hasHash[b] !== 1) return noHamming
   return hammingDistance(
     (hashes[2 * a] ?? 0) ^ (hashes[2 * b] ?? 0),

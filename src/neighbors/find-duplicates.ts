@@ -11,7 +11,7 @@ import {
   type Star,
   type StarDistances,
 } from '../models/duplicate-groups.ts'
-import { distanceRule, evidenceRule, type NearRule } from '../models/near-rule.ts'
+import { bitsRule, distanceRule, evidenceRule, type NearRule } from '../models/near-rule.ts'
 import type { StoredTable } from '../table/column-store.ts'
 import { columnFactors } from './column-factors.ts'
 import { DuplicateColumns, type NearRows } from './duplicate-columns.ts'
@@ -19,6 +19,7 @@ import { compareRank, type Facts, readFacts } from './duplicate-facts.ts'
 import type { PairSource } from './duplicate-rows.ts'
 import { measureStars, samplePairScale, searchPairs } from './duplicate-search.ts'
 import { groupSpread } from './group-spread.ts'
+import { hashDistance, type HashPairs, hashPairs } from './hash-pairs.ts'
 import { neighborDistances } from './neighbor-distances.ts'
 import { type SearchRule, thresholdOf } from './search-rule.ts'
 
@@ -72,7 +73,8 @@ export async function* findDuplicates(
   search: DuplicateSearch,
 ): AsyncGenerator<RecordBatch> {
   const { sets } = search
-  const facts = await readFacts(table, { ...search, set: sets?.column })
+  const forms = search.rule.type === 'bits'
+  const facts = await readFacts(table, { ...search, set: sets?.column, forms })
   const source = await sourceOf(table, search, facts)
   const across = sets?.pairs === 'across' ? facts.sets : undefined
   const copyOf = across ? facts.contents : facts.originals
@@ -89,11 +91,15 @@ export async function* findDuplicates(
 
 async function sourceOf(
   table: StoredTable,
-  { embedding, metric, blockBytes }: DuplicateSearch,
-  { originals, hashes, hasHash }: Facts,
+  { embedding, metric, blockBytes, rule }: DuplicateSearch,
+  facts: Facts,
 ): Promise<PairSource> {
+  const { originals, hashes, hasHash } = facts
   const takesPart = Uint8Array.from(originals, (first, row) => (first === row ? 1 : 0))
-  const rows = { table, embedding, hashes, hasHash, takesPart, blockBytes }
+  const rows = {
+    ...{ table, embedding, hashes, hasHash, takesPart, blockBytes },
+    ...(rule.type === 'bits' && { hamming: (a: number, b: number) => hashDistance(facts, a, b) }),
+  }
   if (metric !== 'scaled') return { ...rows, metric }
   const factors = embedding === undefined ? undefined : await columnFactors(table, embedding)
   return { ...rows, metric: 'euclidean', factors }
@@ -157,6 +163,7 @@ async function nearRule({ source, search: { rule } }: Looked): Promise<NearRule>
     const numItems = source.takesPart.reduce((sum, there) => sum + there, 0)
     return evidenceRule(evidence, { numItems, falsePairs: rule.falsePairs })
   }
+  if (rule.type === 'bits') return bitsRule(rule.bits)
   const threshold =
     rule.type === 'distance'
       ? rule.distance
@@ -180,12 +187,17 @@ function addCopies(
 async function addPairs(
   linkage: Linkage,
   { limits, unlikeness }: NearRule,
-  { source, search, facts: { sets }, across }: Looked,
+  { source, search, facts, across }: Looked,
 ): Promise<void> {
+  const { sets } = facts
   const within = search.sets?.pairs === 'within'
   // Complete linkage has to know the pairs of one set too.
   const between = across && search.linkage !== 'complete'
-  for await (const { first, second, distances, hamming } of searchPairs(source, limits))
+  const pairs: AsyncGenerator<HashPairs> =
+    search.rule.type === 'bits'
+      ? hashPairs(facts, source.takesPart, search.rule.bits)
+      : searchPairs(source, limits)
+  for await (const { first, second, distances, hamming } of pairs)
     for (const [i, a] of first.entries()) {
       const b = second[i] ?? 0
       if (sets[a] === sets[b] ? between : within) continue

@@ -1,6 +1,13 @@
 import { OptionError } from '../errors.ts'
 import { percentileThreshold, slopeThreshold } from '../models/duplicate-threshold.ts'
-import { kindOf, numberAbove, numberAtLeast, numberBetween, positiveInteger } from '../options.ts'
+import {
+  kindOf,
+  numberAbove,
+  numberAtLeast,
+  numberBetween,
+  positiveInteger,
+  wholeNumber,
+} from '../options.ts'
 
 /** What makes a pair near, as it is asked for. */
 export interface RuleOptions {
@@ -12,6 +19,8 @@ export interface RuleOptions {
   readonly k?: number
   /** How far apart embeddings are. */
   readonly metric?: string
+  /** Column of embeddings. */
+  readonly embedding?: string | false
   /** Column of perceptual hashes. */
   readonly phash?: string | false
 }
@@ -20,6 +29,7 @@ export interface RuleOptions {
 export type SearchRule =
   | { readonly type: 'evidence'; readonly falsePairs: number }
   | { readonly type: 'distance'; readonly distance: number }
+  | { readonly type: 'bits'; readonly bits: number }
   | NeighborRule
 
 /** A threshold that follows the sorted distances to the `k` nearest others. */
@@ -38,17 +48,22 @@ export function searchRule(options: RuleOptions): SearchRule {
     const falsePairs = numberBetween('falsePairs', options.falsePairs ?? 0.1, 1e-9, 1000)
     return { type: 'evidence', falsePairs }
   }
+  const [[name, value] = [], another] =
+    typeof rule === 'function' ? [] : Object.entries(Object(rule) as Record<string, unknown>)
+  if (!another && name === 'bits') {
+    refuse(options, ['falsePairs', 'k', 'metric', 'embedding'], 'rule `bits`')
+    return { type: name, bits: numberBetween('rule.bits', wholeNumber('rule.bits', value), 0, 63) }
+  }
   refuse(options, ['falsePairs', 'phash'], 'a rule of distances')
   const k = positiveInteger('k', options.k ?? 9)
   if (typeof rule === 'function') return { type: 'function', threshold: rule as Threshold, k }
-  const [[name, value] = [], another] = Object.entries(Object(rule) as Record<string, unknown>)
   if (!another && name === 'slope')
     return { type: name, slope: numberAbove('rule.slope', value, 2), k }
   if (!another && name === 'percentile')
     return { type: name, percentile: numberBetween('rule.percentile', value, 0, 100), k }
   if (another || name !== 'distance')
     throw new OptionError(
-      `Expected option \`rule\` to be 'evidence', a function, or an object with one of \`slope\`, \`percentile\`, \`distance\`, got ${typeof rule === 'string' ? `\`${rule}\`` : kindOf(rule)}`,
+      `Expected option \`rule\` to be 'evidence', a function, or an object with one of \`slope\`, \`percentile\`, \`distance\`, \`bits\`, got ${typeof rule === 'string' ? `\`${rule}\`` : kindOf(rule)}`,
     )
   refuse(options, ['k'], 'rule `distance`')
   return { type: name, distance: numberAtLeast('rule.distance', value, 0) }

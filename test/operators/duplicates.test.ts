@@ -333,6 +333,26 @@ describe('duplicates', () => {
       message: 'Expected a column of embeddings for `spread`, got `false`',
     },
     {
+      options: { rule: { bits: 6 }, metric: 'cosine' },
+      message: 'Expected no option `metric` with rule `bits`, which does not use it',
+    },
+    {
+      options: { rule: { bits: 6 }, embedding: 'embedding' },
+      message: 'Expected no option `embedding` with rule `bits`, which does not use it',
+    },
+    {
+      options: { rule: { bits: 64 } },
+      message: 'Expected option `rule.bits` to be a number from 0 to 63, got `64` (number)',
+    },
+    {
+      options: { rule: { bits: 1.5 } },
+      message: 'Expected option `rule.bits` to be a whole number, got `1.5` (number)',
+    },
+    {
+      options: { rule: { bits: 6 }, phash: false },
+      message: 'Expected a column of perceptual hashes for rule `bits`, got `false`',
+    },
+    {
       options: { linkage: 'average' },
       message:
         "Expected option `linkage` to be one of 'star', 'single', 'complete', got `average` (string)",
@@ -345,8 +365,103 @@ describe('duplicates', () => {
   it.each(wrongRules)('refuses $options', ({ options, got, message }) => {
     const expected =
       message ??
-      `Expected option \`rule\` to be 'evidence', a function, or an object with one of \`slope\`, \`percentile\`, \`distance\`, got ${got}`
+      `Expected option \`rule\` to be 'evidence', a function, or an object with one of \`slope\`, \`percentile\`, \`distance\`, \`bits\`, got ${got}`
     expect(() => duplicates(options as DuplicatesOptions)).toThrow(new OptionError(expected))
+  })
+
+  describe('by bits', () => {
+    /** The hash with its bits at `bits` turned over. */
+    function turned(hash: Uint8Array | null, ...bits: number[]): Uint8Array {
+      const out = Uint8Array.from(hash ?? [])
+      for (const bit of bits) out[bit >> 3] = (out[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7))
+      return out
+    }
+    const off = (id: string, hash: Uint8Array | null, more: Partial<Item> = {}): Item => ({
+      ...{ ...item(Number(id.slice(1)) + 300), id, phash: hash },
+      ...more,
+    })
+    // Each three bits from the one before it, so the ends are six apart.
+    const chain = [
+      off('c0', a.phash, { split: 'train' }),
+      off('c1', turned(a.phash, 3, 17, 40), { split: 'test', width: 30 }),
+      off('c2', turned(a.phash, 3, 17, 40, 5, 22, 63), { split: 'train' }),
+      off('c3', turned(a.phash, 3, 17, 40, 5, 22, 63, 8, 9, 10), { split: 'train' }),
+    ]
+    const items = [...chain.slice(0, 2), ...others, off('c8', null), ...chain.slice(2)]
+
+    it('finds pairs by the hash alone, and says how far they are', async () => {
+      const rows = await rowsOf(items, { rule: { bits: 3 } })
+      const about = ['group', 'id', 'keep', 'by', 'hash_distance', 'embedding_distance']
+      expect(rows.map((row) => about.map((name) => row[name]))).toEqual([
+        [0, 'c0', false, 'phash', 3, null],
+        [0, 'c1', true, null, null, null],
+        [0, 'c2', false, 'phash', 3, null],
+      ])
+      for (const size of [1, 2])
+        expect(await rowsOf(items, { rule: { bits: 3 } }, size)).toEqual(rows)
+      // The mirror of a hash is near by the evidence only.
+      const mirror = off('m1', mirrored(a.phash ?? new Uint8Array(8)))
+      expect(await groups([...others, a, mirror], { rule: { bits: 10 } })).toEqual([])
+    })
+
+    it.each([
+      [{ linkage: 'star', rule: { bits: 3 } }, [['c0', 'c1', 'c2']]],
+      [{ linkage: 'single', rule: { bits: 3 } }, [['c0', 'c1', 'c2', 'c3']]],
+      [
+        { linkage: 'complete', rule: { bits: 3 } },
+        [
+          ['c0', 'c1'],
+          ['c2', 'c3'],
+        ],
+      ],
+      [
+        { linkage: 'complete', rule: { bits: 6 } },
+        [
+          ['c0', 'c1'],
+          ['c2', 'c3'],
+        ],
+      ],
+      [{ linkage: 'complete', rule: { bits: 9 } }, [['c0', 'c1', 'c2', 'c3']]],
+      [{ linkage: 'single', rule: { bits: 2 } }, []],
+      [{ linkage: 'single', rule: { bits: 3 }, across: 'split' }, [['c0', 'c1', 'c2']]],
+      [{ linkage: 'single', rule: { bits: 3 }, within: 'split' }, [['c2', 'c3']]],
+    ] as const)('makes groups that respect the threshold: %j', async (options, expected) => {
+      expect(await groups(items, options)).toEqual(expected)
+    })
+
+    it('goes by the nearest of all forms, where the hashes have them', async () => {
+      function all(...forms: (Uint8Array | null)[]): Uint8Array {
+        const out = new Uint8Array(64)
+        for (let i = 0; i < 8; i++) out.set(forms[i] ?? item(400 + i).phash ?? [], 8 * i)
+        return out
+      }
+      const forms = Array.from({ length: 8 }, (_, i) => item(500 + i).phash)
+      const some = others.map((other, i) => ({
+        ...other,
+        phash: all(
+          other.phash,
+          ...Array.from({ length: 7 }, (_, form) => item(2000 + 7 * i + form).phash),
+        ),
+      }))
+      const upright = off('c0', all(...forms))
+      // Its fourth form is the picture itself but for two bits; and one of which only its own forms tell.
+      const onSide = off('c1', all(turned(forms[3] ?? null, 1, 2), null))
+      const other = off('c2', all(item(600).phash, turned(forms[0] ?? null, 4, 50, 60)))
+      const rows = await rowsOf([...some, other, upright, onSide], {
+        rule: { bits: 3 },
+        linkage: 'single',
+      })
+      expect(rows.map((row) => [row['id'], row['keep'], row['hash_distance']])).toEqual([
+        ['c2', false, 3],
+        ['c0', true, null],
+        ['c1', false, 2],
+      ])
+      const mixed = [off('c0', all(...forms)), off('c1', a.phash)]
+      await expect(rowsOf(mixed, { rule: { bits: 3 } })).rejects.toThrow(
+        'Expected hashes of 64 bytes in column `phash`, got 8 at row 1',
+      )
+      await expect(rowsOf([upright])).rejects.toThrow('Expected hashes of 8 bytes')
+    })
   })
 
   it('refuses a missing column, a hash of another length, and values that are not finite', async () => {

@@ -103,6 +103,17 @@ describe('dctHash and differenceHash', () => {
     expect(hex(differenceHash(grayPlane(pixelsOf(name), 'luma')))).toBe(golden.dhash)
   })
 
+  it('are made of whole gray values, cut off; of means from 0 to 1, if none is above, of 255 times these', () => {
+    const values = (kind: 'luma' | 'mean', ...data: number[]): number[] => [
+      ...grayPlane({ data: Uint8Array.from(data), width: data.length / 3, height: 1 }, kind).data,
+    ]
+    expect(values('luma', 255, 255, 255, 7, 7, 7, 1, 2, 3, 0, 0, 255)).toEqual([255, 7, 1, 29])
+    expect(values('mean', 255, 255, 255, 7, 7, 7, 1, 2, 2, 0, 0, 254)).toEqual([255, 7, 1, 84])
+    expect(values('mean', 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0)).toEqual([85, 170, 255, 0])
+    for (let gray = 0; gray < 256; gray++)
+      expect(values('luma', gray, gray, gray, 255, 255, 255)).toEqual([gray, 255])
+  })
+
   it('have no bits that rounding decides', () => {
     const flat = { data: new Uint8Array(900).fill(77), width: 30, height: 30 }
     expect(hex(dctHash(flat))).toBe('8000000000000000')
