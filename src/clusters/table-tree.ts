@@ -2,11 +2,13 @@ import { kernel } from '../kernels/kernel.ts'
 import type { Metric } from '../kernels/distance.ts'
 import type { ComponentRows } from '../kernels/nearest-foreign.ts'
 import { coreDistances, SpanningTree, type TreeEdges } from '../models/minimum-spanning-tree.ts'
-import { blocks, pieces, type PresentRows, nearestRows } from '../neighbors/neighbor-search.ts'
+import { blocks, nearestRows, pieces } from '../neighbors/neighbor-search.ts'
 import type { StoredTable } from '../table/column-store.ts'
 
 /** Neighbours per row that are kept at least: most edges of a tree are among them. */
 const neighbors = 15
+/** Rows that are searched for at a time. */
+const queryRows = 4096
 
 /** What the distances are. */
 export interface TreeSearch {
@@ -57,41 +59,69 @@ interface ForeignSearch {
 
 /** Finds the nearest row of another component for the uncertain rows, among all rows. */
 async function findForeign(table: StoredTable, how: ForeignSearch): Promise<void> {
-  const { search, blockBytes, tree, uncertain } = how
+  const { search, blockBytes, tree } = how
   const { metric } = search
   let itemOffset = 0
   for await (const { matrix } of blocks(table, search, blockBytes)) {
+    const { columns } = matrix
     const allRows = Int32Array.from({ length: matrix.rows }, (_, i) => itemOffset + i)
-    const items = withComponents(how, matrix, allRows)
-    let from = 0
-    for await (const piece of pieces(table, search)) {
-      const to = from + piece.matrix.rows
-      const rows = rowsIn(uncertain, from, to)
-      if (rows.length > 0) {
-        const picked = pick(piece.matrix, rows, from)
-        const queries = withComponents(how, picked, rows)
-        const found = await kernel().call('nearestForeign', {
-          columns: matrix.columns,
-          ...{ metric, queries, items, itemOffset },
-          distances: Float64Array.from(rows, (row) => tree.foreign.distances[row] ?? 0),
-          rows: rows.map((row) => tree.foreign.rows[row] ?? -1),
-        })
-        for (const [i, row] of rows.entries()) {
-          tree.foreign.distances[row] = found.distances[i] ?? 0
-          tree.foreign.rows[row] = found.rows[i] ?? -1
-        }
+    const items = withComponents(how, matrix.values, allRows)
+    for await (const { rows, values } of uncertainRows(table, how)) {
+      const queries = withComponents(how, values, rows)
+      const found = await kernel().call('nearestForeign', {
+        ...{ columns, metric, queries, items, itemOffset },
+        distances: Float64Array.from(rows, (row) => tree.foreign.distances[row] ?? 0),
+        rows: rows.map((row) => tree.foreign.rows[row] ?? -1),
+      })
+      for (const [i, row] of rows.entries()) {
+        tree.foreign.distances[row] = found.distances[i] ?? 0
+        tree.foreign.rows[row] = found.rows[i] ?? -1
       }
-      from = to
     }
     itemOffset += matrix.rows
   }
 }
 
-type Rows = PresentRows['matrix']
+interface SomeRows {
+  readonly rows: Int32Array
+  readonly values: Float32Array
+}
+
+/** The uncertain rows and their values. */
+async function* uncertainRows(
+  table: StoredTable,
+  { search, uncertain }: ForeignSearch,
+): AsyncGenerator<SomeRows> {
+  let rows: number[] = []
+  let parts: Float32Array[] = []
+  let from = 0
+  let columns = 1
+  for await (const { matrix } of pieces(table, search)) {
+    const { values } = matrix
+    columns = matrix.columns
+    for (let i = 0; i < matrix.rows; i++) {
+      if (uncertain[from + i] !== 1) continue
+      rows.push(from + i)
+      parts.push(values.slice(i * columns, (i + 1) * columns))
+      if (rows.length < queryRows) continue
+      yield joined(rows, parts, columns)
+      rows = []
+      parts = []
+    }
+    from += matrix.rows
+  }
+  if (rows.length > 0) yield joined(rows, parts, columns)
+}
+
+function joined(rows: number[], parts: Float32Array[], columns: number): SomeRows {
+  const values = new Float32Array(rows.length * columns)
+  for (const [i, part] of parts.entries()) values.set(part, i * columns)
+  return { rows: Int32Array.from(rows), values }
+}
 
 function withComponents(
   { tree, cores }: ForeignSearch,
-  { values }: Rows,
+  values: Float32Array,
   rows: Int32Array,
 ): ComponentRows {
   return {
@@ -99,21 +129,4 @@ function withComponents(
     components: rows.map((row) => tree.components[row] ?? 0),
     cores: Float64Array.from(rows, (row) => cores[row] ?? 0),
   }
-}
-
-/** The rows from `from` to `to` (exclusive) that are marked. */
-function rowsIn(marked: Uint8Array, from: number, to: number): Int32Array {
-  const rows: number[] = []
-  for (let row = from; row < to; row++) if (marked[row] === 1) rows.push(row)
-  return Int32Array.from(rows)
-}
-
-/** Some rows of a matrix whose first has the number `offset`. */
-function pick({ columns, values }: Rows, rows: Int32Array, offset: number): Rows {
-  const out = new Float32Array(rows.length * columns)
-  for (const [i, row] of rows.entries()) {
-    const at = (row - offset) * columns
-    out.set(values.subarray(at, at + columns), i * columns)
-  }
-  return { rows: rows.length, columns, values: out }
 }
