@@ -1,15 +1,6 @@
-import {
-  Bool,
-  Field,
-  Float64,
-  Int32,
-  type RecordBatch,
-  Schema,
-  Utf8,
-  vectorFromArray,
-} from 'apache-arrow'
+import { Bool, Field, Float64, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { batchOf } from '../src/batch/batch.ts'
+import { tableOfRows } from '../src/batch/row-table.ts'
 import { columnsOfReference, requireColumns } from '../src/drift/drift-columns.ts'
 import {
   checkedTestOptions,
@@ -114,18 +105,11 @@ function tableOf(
   { window, rows, fromId, toId }: WindowPlace,
   results: readonly WindowTest[],
 ): RecordBatch {
-  const values = results.map((of) => [
-    ...[window, fromId, toId, rows, of.column, of.test, of.values],
-    ...[of.statistic, of.p, of.adjusted, of.drifted],
-  ])
-  return batchOf(
-    schema.fields.map((field, i) => ({
-      field,
-      vector: vectorFromArray(
-        values.map((row) => row[i]),
-        field.type,
-      ),
-    })),
+  return tableOfRows(
     schema,
+    results.map((of) => [
+      ...[window, fromId, toId, rows, of.column, of.test, of.values],
+      ...[of.statistic, of.p, of.adjusted, of.drifted],
+    ]),
   )
 }

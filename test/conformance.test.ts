@@ -19,8 +19,10 @@ import { toCsv } from '../connectors/to-csv.ts'
 import { toJsonl } from '../connectors/to-jsonl.ts'
 import { toParquet } from '../connectors/to-parquet.ts'
 import { toWebhook } from '../connectors/to-webhook.ts'
+import { balance } from '../operators/balance.ts'
 import { blur } from '../operators/blur.ts'
 import { contrast } from '../operators/contrast.ts'
+import { coverage } from '../operators/coverage.ts'
 import { crop } from '../operators/crop.ts'
 import { cache } from '../operators/cache.ts'
 import { cast } from '../operators/cast.ts'
@@ -32,6 +34,7 @@ import { contentHash } from '../operators/content-hash.ts'
 import { debug } from '../operators/debug.ts'
 import { decode } from '../operators/decode.ts'
 import { drop } from '../operators/drop.ts'
+import { diversity } from '../operators/diversity.ts'
 import { drift } from '../operators/drift.ts'
 import { driftReference } from '../operators/drift-reference.ts'
 import { driftSummary } from '../operators/drift-summary.ts'
@@ -321,6 +324,7 @@ const learning = { warmupRows: 16, windowRows: 8 }
 
 /** By operator: what has to give the same, cut or not, in each of its modes. */
 const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+  balance: { plain: ofRows(() => balance({ rows: 20, classwise: true })) },
   blur: {
     'in a chain with contrast, crop, gamma, grayscale and rotate': ofPictures(
       (flow) =>
@@ -337,6 +341,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   },
   // Five more: see blur.
   contrast: {},
+  coverage: { plain: ofRows(() => coverage({ k: 3, share: 0.1 })) },
   crop: {},
   cache: {
     // Beside the outputs, where the runs that follow find it.
@@ -376,6 +381,7 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   'content-hash': { plain: ofPictures(contentHash()) },
   debug: { plain: ofRows(() => debug({ write: () => undefined })) },
   decode: { plain: ofPictures((flow) => flow) },
+  diversity: { plain: ofRows(() => diversity({ rows: 20, classwise: true })) },
   drift: {
     frozen: ofRows(() =>
       drift({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),

@@ -5,10 +5,10 @@ import {
   Int32,
   List,
   type RecordBatch,
+  Schema,
   Utf8,
-  vectorFromArray,
 } from 'apache-arrow'
-import { batchOf } from '../batch/batch.ts'
+import { tableOfRows } from '../batch/row-table.ts'
 import type { LabelColumns, LabelCount, LabelTally, Name } from './label-tally.ts'
 
 /** What a row of the table is for. */
@@ -44,11 +44,9 @@ export function labelTable(
 ): RecordBatch {
   const rows = per === 'label' ? labelRows(tally) : imageRows(tally)
   const first = columns.by === undefined ? 1 : 0
-  return batchOf(
-    labelTableFields(columns, per).map((field, i) => {
-      const values = rows.map((row) => row[i + first])
-      return { field, vector: vectorFromArray(values, field.type) }
-    }),
+  return tableOfRows(
+    new Schema(labelTableFields(columns, per)),
+    rows.map((row) => row.slice(first)),
   )
 }
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import { describe, expect, it } from 'vitest'
+import { balance } from '../../operators/balance.ts'
 import { blur } from '../../operators/blur.ts'
 import { cache } from '../../operators/cache.ts'
 import { cast } from '../../operators/cast.ts'
@@ -11,9 +12,11 @@ import { clusters } from '../../operators/clusters.ts'
 import { concatenate } from '../../operators/concatenate.ts'
 import { contentHash } from '../../operators/content-hash.ts'
 import { contrast } from '../../operators/contrast.ts'
+import { coverage } from '../../operators/coverage.ts'
 import { crop } from '../../operators/crop.ts'
 import { debug } from '../../operators/debug.ts'
 import { decode } from '../../operators/decode.ts'
+import { diversity } from '../../operators/diversity.ts'
 import { drift } from '../../operators/drift.ts'
 import { driftReference } from '../../operators/drift-reference.ts'
 import { driftSummary } from '../../operators/drift-summary.ts'
@@ -68,6 +71,7 @@ const columns = ['id']
 
 /** Every operator, in each of its modes. */
 const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, RecordBatch>[]>> = {
+  balance: [balance()],
   blur: [blur({ sigma: 1 })],
   cache: [cache({ folder: 'cache' })],
   cast: [cast({ columns: { n: 'Int32' } })],
@@ -77,9 +81,11 @@ const operators: Readonly<Record<string, readonly OperatorFunction<RecordBatch, 
   concatenate: [concatenate({ columns: ['a', 'b'], into: 'c' })],
   contentHash: [contentHash()],
   contrast: [contrast({ factor: 2 })],
+  coverage: [coverage(), coverage({ radius: 'naive' })],
   crop: [crop(size)],
   debug: [debug()],
   decode: [decode()],
+  diversity: [diversity()],
   drift: [drift({ model })],
   driftReference: [driftReference({ save: 'reference' })],
   driftSummary: [driftSummary({ model })],
