@@ -170,7 +170,9 @@ describe('report', () => {
     expect(Object.keys(items[0] ?? {})).toEqual([
       ...['id', 'label', 'exact_group', 'near_group', 'near_id', 'near_distance'],
       ...['familiarity', 'familiarity_percentile'],
-      ...['label_familiarity', 'label_familiarity_percentile', 'x', 'y'],
+      ...['label_familiarity', 'label_familiarity_percentile'],
+      ...['suggested_label', 'label_error', 'label_confidence'],
+      ...['cluster', 'cluster_probability', 'cluster_outlier', 'x', 'y'],
     ])
     expect(items[0]).toMatchObject({ near_id: 'row 10', label: 'even' })
     expect(items[0]?.['near_distance']).toBeCloseTo(0, 6)

@@ -148,18 +148,34 @@ describe('report on the bundled pictures', () => {
   })
 
   it('writes the columns that it promises', async () => {
+    const both = [
+      ...['mean', 'std', 'var', 'skew', 'kurtosis', 'entropy', 'brightness', 'darkness'],
+      ...['contrast', 'sharpness', 'zeros', 'missing'],
+    ]
+    const statistics = {
+      ...{ size: 'Float64', aspect_ratio: 'Float64', depth: 'Int32' },
+      ...Object.fromEntries(both.map((name) => [name, 'Float64'])),
+      ...Object.fromEntries(both.map((name) => [`channel_${name}`, 'List<Float64>'])),
+    }
     expect(await columnTypes(join(out, 'items.parquet'))).toEqual({
       ...{ id: 'Utf8', label: 'Utf8', split: 'Utf8' },
       ...{ width: 'Int32', height: 'Int32', channels: 'Int32', bytes: 'Int32' },
       ...{ exact_group: 'Int32', near_group: 'Int32', near_id: 'Utf8', near_distance: 'Float64' },
       ...{ familiarity: 'Float64', familiarity_percentile: 'Float64' },
       ...{ label_familiarity: 'Float64', label_familiarity_percentile: 'Float64' },
+      ...statistics,
+      ...{ outlier_metrics: 'List<Utf8>', outlier_reasons: 'List<Utf8>' },
+      ...{ outlier_values: 'List<Float64>', outlier_bounds: 'List<Float64>' },
+      outlier_score: 'Float64',
+      ...{ suggested_label: 'Utf8', label_error: 'Float64', label_confidence: 'Float64' },
+      ...{ cluster: 'Int32', cluster_probability: 'Float64', cluster_outlier: 'Float64' },
       ...{ x: 'Float64', y: 'Float64' },
     })
     expect(await columnTypes(join(out, 'embeddings.parquet'))).toEqual({
       ...{ id: 'Utf8', content_hash: 'Utf8', model_hash: 'Utf8' },
       ...{ embedding: 'FixedSizeList[1792]<Float32>', phash: 'Binary' },
       ...{ width: 'Int32', height: 'Int32', channels: 'Int32', thumbnail: 'Binary' },
+      ...statistics,
     })
     expect(await columnTypes(join(out, 'groups.parquet'))).toEqual({
       ...{ group: 'Int32', kind: 'Utf8', id: 'Utf8', split: 'Utf8', by: 'Utf8' },
