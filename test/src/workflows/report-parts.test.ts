@@ -54,8 +54,11 @@ async function made(name: string, parts: ReportParts) {
 
 describe('the parts of a report', () => {
   it('leaves out what is switched off, in tables, models, summary and text', async () => {
-    const off = { duplicates: false, familiarity: false, neighbors: false, map: false, page: false }
-    const { out, summary, text } = await made('least', { ...off, csv: true } as ReportParts)
+    const off: ReportParts = {
+      ...{ duplicates: false, familiarity: false, neighbors: false, map: false, page: false },
+      ...{ outliers: false, labelErrors: false, clusters: false },
+    }
+    const { out, summary, text } = await made('least', { ...off, csv: true })
     expect(filesUnder(out).filter((name) => !name.startsWith('models/pca/'))).toEqual([
       ...['embeddings.parquet', 'items.csv', 'items.parquet'],
       ...['models/about.json', 'rejects.csv', 'rejects.parquet', 'summary.json'],
