@@ -18,7 +18,7 @@ import {
   type Numbers,
   numbers,
 } from '../helpers/image-stats-numbers.ts'
-import { gather, pictureBatches, pixelBatches, values } from '../helpers/pictures.ts'
+import { gather, pictureBatches, pixelBatches, plain, values } from '../helpers/pictures.ts'
 import { tensors } from '../helpers/sample-tensors.ts'
 import { countsOf } from '../helpers/runs.ts'
 
@@ -98,6 +98,32 @@ describe('imageStats', () => {
       expectNumbers(row, picture)
       expectNumbers(row, { channel_entropy: channels.flatMap((each) => each['entropy'] ?? NaN) })
     }
+  })
+
+  it('turns files as EXIF says, keeps the four channels of CMYK, and refuses what does not decode', async () => {
+    const [operator, turned] = [imageStats({ column: 'image', onError: 'reject' }), plain(6, 4)]
+    const images = {
+      turned: await turned.withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+      cmyk: await plain(6, 4).toColourspace('cmyk').jpeg().toBuffer(),
+      cut: rgb.subarray(0, 900),
+      text: Buffer.from('no picture'),
+      empty: new Uint8Array(),
+      none: null,
+    }
+    const { batches, rejects } = await gather(flowOf(pictureBatches(images)).pipe(operator))
+    const sizes = ['id', 'width', 'height', 'channels'].map((name) => values(batches, name))
+    expect(sizes).toEqual([
+      ['turned', 'cmyk'],
+      [4, 6],
+      [6, 4],
+      [3, 4],
+    ])
+    expect(rejects.map(({ id, code }) => [id, code])).toEqual([
+      ['cut', 'DAMAGED'],
+      ['text', 'FORMAT'],
+      ['empty', 'EMPTY'],
+      ['none', 'MISSING'],
+    ])
   })
 
   it('says of the boxes what NumPy and SciPy say, of what is in the picture', async () => {

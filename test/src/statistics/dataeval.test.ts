@@ -62,6 +62,32 @@ describe.each(['dataeval-0.65', 'dataeval-0.73', 'dataeval-1'] as const)('%s', (
   })
 })
 
+describe('the depth of the profiles', () => {
+  it.each([
+    [0, 1, 1],
+    [0, 1.99, 1],
+    [0, 2, 8],
+    [0, 255.9, 8],
+    [0, 256, 12],
+    [0, 4096, 16],
+    [0, 65_536, 32],
+    [0, 2 ** 40, 32],
+    [-1, 300, 0],
+  ])('of samples from %d to %d is %i', (least, largest, depth) => {
+    const samples = { data: Float64Array.of(least, largest), width: 2, height: 1, channels: 1 }
+    for (const name of ['dataeval-0.65', 'dataeval-0.73', 'dataeval-1'] as const) {
+      const { scale } = new MeasuredPicture(samples, profiles[name].view(samples, false))
+      // Below 0 the first two add the least in place of taking it off.
+      const low = name === 'dataeval-1' ? least : -least
+      expect(scale).toEqual(
+        depth > 0
+          ? { depth, low: 0, range: 2 ** depth - 1 }
+          : { depth, low, range: largest - least },
+      )
+    }
+  })
+})
+
 describe('boxes that reach beyond the picture', () => {
   const samples = arrays['grad16'] as NonNullable<(typeof arrays)[string]>
 
