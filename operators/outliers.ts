@@ -1,16 +1,12 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
+import { OptionError } from '../src/errors.ts'
 import { learnedOptionNames, type LearnedOptions } from '../src/learn/learned.ts'
 import type { OutlierModel } from '../src/models/outlier-model.ts'
 import { type OutlierMethod, outlierMethods } from '../src/models/outlier-methods.ts'
 import { columnList, knownOptions, nonEmptyString, oneOf, positiveInteger } from '../src/options.ts'
 import { findOutliers } from '../src/statistics/find-outliers.ts'
-import {
-  commonRule,
-  type Multiples,
-  ownRules,
-  type ValueBounds,
-} from '../src/statistics/outlier-rules.ts'
+import { commonRule, ownRules } from '../src/statistics/outlier-rules.ts'
 
 /** Options of {@link outliers}: its own, and those of every learned operator but `seed`: nothing is random. */
 export interface OutliersOptions extends Omit<LearnedOptions<OutlierModel>, 'seed'> {
@@ -43,14 +39,21 @@ export interface OutliersOptions extends Omit<LearnedOptions<OutlierModel>, 'see
    *
    * @default 3.5 for 'adaptive' and 'modified-zscore', 3 for 'zscore', 1.5 for 'iqr'
    */
-  readonly threshold?: Multiples
+  readonly threshold?: number | readonly [lower: number | null, upper: number | null]
   /** The same for single metrics, by name; or as values: `{ lower: 10 }` flags what is below 10. */
-  readonly thresholds?: Readonly<Record<string, Multiples | ValueBounds>>
+  readonly thresholds?: Readonly<
+    Record<
+      string,
+      | number
+      | readonly [lower: number | null, upper: number | null]
+      | { readonly lower?: number; readonly upper?: number }
+    >
+  >
   /** The text column that groups the rows, for instance `label`: each row is held against the bounds of its group. */
   readonly by?: string
   /**
    * Rows with a value of a metric that a group needs for bounds of its own; rows of others are held against those
-   * of all rows. Only with `by`.
+   * of all rows, and so are those of a label that a fitted model does not know. Only with `by`.
    *
    * @default 50
    */
@@ -75,7 +78,7 @@ export interface OutliersOptions extends Omit<LearnedOptions<OutlierModel>, 'see
  *   beyond a bound. `online` holds `warmupRows` rows, then `windowRows`, and a sketch of each metric (of each label's
  *   too): as a rule 36 KB, at most about 130. By the sketch no rank is wrong by more than 0.1 % of the rows, always.
  *
- * @throws {OptionError} at the call, if an option is unknown or out of range; at `schema()`, if a threshold is one of
+ * @throws {OptionError} at the call, if an option is unknown, out of range or without effect; at `schema()`, if a threshold is one of
  *   no column
  * @throws {SchemaError} at `schema()`, if a column is missing or not of numbers, `by` is no text, or there is no metric
  * @throws {DataError} on the stream, if a saved model is damaged
@@ -91,6 +94,8 @@ export function outliers(
   knownOptions('outliers', options, [...own, ...learning])
   const columns = options.columns && [...new Set(columnList('columns', options.columns))]
   const log = options.log?.length === 0 ? [] : options.log && columnList('log', options.log)
+  if (options.by === undefined && options.minRows !== undefined)
+    throw new OptionError('Expected `minRows` to come with `by`, which makes groups')
   const method = oneOf('method', options.method ?? 'adaptive', outlierMethods)
   return findOutliers({
     columns,

@@ -21,7 +21,7 @@ export interface PerceptualHashOptions extends PictureTaskOptions {
    *
    * @default 'cells'
    */
-  readonly method?: HashMethod | readonly HashMethod[]
+  readonly method?: 'cells' | 'phash' | 'dhash' | readonly ('cells' | 'phash' | 'dhash')[]
   /**
    * Whether the hashes of the picture turned by right angles and mirrored are made too: `all` eight, one behind the
    * other, by which copies so changed are found (`duplicates({ rule: { bits } })`), or the `smallest` of them alone,

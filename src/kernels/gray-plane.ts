@@ -12,10 +12,30 @@ export type GrayKind = 'luma' | 'mean'
 export function grayPlane({ data, width, height }: Pixels, kind: GrayKind): Plane {
   const out = new Uint8Array(width * height)
   if (kind === 'mean') meansInto(out, data)
-  else
-    for (let i = 0, at = 0; i < out.length; i++, at += 3)
-      out[i] = thousandths(299 * data[at]! + 587 * data[at + 1]! + 114 * data[at + 2]!)
+  else lumaInto(out, data)
   return { data: out, width, height }
+}
+
+/** Reads four pixels as three words (of low byte first, as in all of Arrow): half the time of reading twelve bytes. */
+function lumaInto(out: Uint8Array, data: Uint8Array): void {
+  const aligned = data.byteOffset % 4 === 0 ? data : new Uint8Array(data)
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2)
+  const last = out.length - (out.length % 4)
+  for (let i = 0, at = 0; i < last; i += 4, at += 3) {
+    const a = words[at]!
+    const b = words[at + 1]!
+    const c = words[at + 2]!
+    out[i] = lumaOf(a & 255, (a >>> 8) & 255, (a >>> 16) & 255)
+    out[i + 1] = lumaOf(a >>> 24, b & 255, (b >>> 8) & 255)
+    out[i + 2] = lumaOf((b >>> 16) & 255, b >>> 24, c & 255)
+    out[i + 3] = lumaOf((c >>> 8) & 255, (c >>> 16) & 255, c >>> 24)
+  }
+  for (let i = last; i < out.length; i++)
+    out[i] = lumaOf(data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!)
+}
+
+function lumaOf(red: number, green: number, blue: number): number {
+  return thousandths(Math.imul(299, red) + Math.imul(587, green) + Math.imul(114, blue))
 }
 
 /** ⌊x / 1000⌋ for x up to 255,000, without a division: exact there, by trying all. */

@@ -7,19 +7,8 @@ import {
 } from '../models/outlier-methods.ts'
 import { didYouMean, kindOf } from '../options.ts'
 
-/** How many scales beyond its middle a value may be: on both sides, or below and above; null: no bound on that side. */
-export type Multiples = number | readonly [lower: number | null, upper: number | null]
-
-/** Bounds as values; one that is left out is none. */
-export interface ValueBounds {
-  /** Values below it are outliers. */
-  readonly lower?: number
-  /** Values above it are outliers. */
-  readonly upper?: number
-}
-
 /** The rule of a method for metrics that have none of their own. */
-export function commonRule(method: OutlierMethod, threshold: Multiples | undefined): OutlierRule {
+export function commonRule(method: OutlierMethod, threshold: unknown): OutlierRule {
   return ruleOf('threshold', threshold ?? usualThresholds[method])
 }
 
@@ -90,9 +79,9 @@ function isMultiple(value: unknown): value is number {
   return Number.isFinite(value) && (value as number) > 0
 }
 
-function isBounds(given: object): given is ValueBounds {
+function isBounds(given: object): given is { lower?: number; upper?: number } {
   const entries = Object.entries(given)
-  const { lower = -Infinity, upper = Infinity } = given as ValueBounds
+  const { lower = -Infinity, upper = Infinity } = given as { lower?: number; upper?: number }
   return (
     entries.length > 0 &&
     lower <= upper &&

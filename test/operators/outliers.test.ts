@@ -343,7 +343,8 @@ describe('outliers', () => {
     [{ model: 'm', method: 'iqr' }, 'Expected no option `method` beside `model`, which has it'],
     [{ model: 'm', save: 'x' }, 'Expected no option `save` beside `model`, which learns nothing'],
     [{ seed: 1 }, 'Expected outliers to be given only known options, got `seed`'],
-    [{ minRows: 0 }, 'Expected option `minRows` to be a positive integer'],
+    [{ by: 'label', minRows: 0 }, 'Expected option `minRows` to be a positive integer'],
+    [{ minRows: 5 }, 'Expected `minRows` to come with `by`, which makes groups'],
   ])('refuses %j', (options, message) => {
     expect(() => outliers(options as OutliersOptions)).toThrow(message)
   })

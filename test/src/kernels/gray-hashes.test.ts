@@ -110,6 +110,14 @@ describe('dctHash and differenceHash', () => {
     expect(values('luma', 255, 255, 255, 7, 7, 7, 1, 2, 3, 0, 0, 255)).toEqual([255, 7, 1, 29])
     expect(values('mean', 255, 255, 255, 7, 7, 7, 1, 2, 2, 0, 0, 254)).toEqual([255, 7, 1, 84])
     expect(values('mean', 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0)).toEqual([85, 170, 255, 0])
+    const many = Uint8Array.from({ length: 3 * 1003 + 1 }, (_, i) => (i * i * 31 + i * 7) % 256)
+    const expected = Array.from({ length: 1003 }, (_, i) => {
+      const [r = 0, g = 0, b = 0] = many.subarray(3 * i + 1)
+      return Math.floor((299 * r + 587 * g + 114 * b) / 1000)
+    })
+    // At a place in memory where no word begins, and at one where it does.
+    for (const data of [many.subarray(1), many.slice(1)])
+      expect([...grayPlane({ data, width: 17, height: 59 }, 'luma').data]).toEqual(expected)
     for (let gray = 0; gray < 256; gray++)
       expect(values('luma', gray, gray, gray, 255, 255, 255)).toEqual([gray, 255])
   })
