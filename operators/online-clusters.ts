@@ -64,7 +64,8 @@ const names = [
  *   part. An id that is to be given again gets `~2` behind it.
  * - Nulls: a row without embedding is nobody's neighbour and gets nulls.
  * - State: for each row of `windowRows` 4 bytes per value, its id, 60 bytes and 8 per `minSamples`; a checkpoint has all of it.
- * - Time: a row is compared with all that are held, and these with one another when rows leave: in all 8 times `windowRows` per row.
+ * - Time: a row is compared with all that are held, and these with one another when rows leave: in all some 5 times
+ *   `windowRows` per row. 30,000 rows of 64 numbers took 29 s of processor time.
  * - Output does not depend on the batches.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong
