@@ -48,9 +48,7 @@ export interface OnlineClustersOptions {
   readonly windowRows?: number
 }
 
-const names = [
-  ...(['distance', 'minSamples', 'minClusterSize', 'column', 'metric', 'windowRows'] as const),
-]
+const names = ['distance', 'minSamples', 'minClusterSize', 'column', 'metric', 'windowRows']
 
 /**
  * Follows clusters as rows come and old ones leave: each row gets its cluster, or none, and what it changes.
