@@ -48,9 +48,7 @@ export interface OnlineClustersOptions {
   readonly windowRows?: number
 }
 
-const names = [
-  ...(['distance', 'minSamples', 'minClusterSize', 'column', 'metric', 'windowRows'] as const),
-]
+const names = ['distance', 'minSamples', 'minClusterSize', 'column', 'metric', 'windowRows']
 
 /**
  * Follows clusters as rows come and old ones leave: each row gets its cluster, or none, and what it changes.
@@ -64,7 +62,8 @@ const names = [
  *   part. An id that is to be given again gets `~2` behind it.
  * - Nulls: a row without embedding is nobody's neighbour and gets nulls.
  * - State: for each row of `windowRows` 4 bytes per value, its id, 60 bytes and 8 per `minSamples`; a checkpoint has all of it.
- * - Time: a row is compared with all that are held, and these with one another when rows leave: in all 8 times `windowRows` per row.
+ * - Time: a row is compared with all that are held, and these with one another when rows leave: in all some 5 times
+ *   `windowRows` per row. 30,000 rows of 64 numbers took 29 s of processor time.
  * - Output does not depend on the batches.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong

@@ -157,6 +157,7 @@ export class SpanningTree {
   /** Joins every component whose shortest edge is certain. */
   join(): void {
     const { components } = this
+    const before = this.#numEdges
     const certain = new Uint8Array(components.length).fill(1)
     for (let row = 0; row < components.length; row++) {
       const component = components[row] ?? 0
@@ -171,6 +172,7 @@ export class SpanningTree {
       this.#edges.second[this.#numEdges] = second
       this.#edges.weights[this.#numEdges++] = weight
     }
+    if (this.#numEdges === before) throw new Error('Expected a certain edge, got none')
     for (let row = 0; row < components.length; row++) components[row] = this.#joined.find(row)
     this.#look()
   }

@@ -4,21 +4,27 @@ import { lastValueFrom, toArray } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { clusterer, type ClustererOptions } from '../../operators/clusterer.ts'
 import { DataError, OptionError, SchemaError } from '../../src/errors.ts'
+import { clusterRows } from '../../src/models/clusterer.ts'
 import { flowOfBatches } from '../helpers/points.ts'
 import { cutInto, tensorBatch, type Tensors } from '../helpers/tensors.ts'
 
 type Groups = readonly (readonly number[])[]
 
-const published = JSON.parse(
-  readFileSync(new URL('../fixtures/clusterer/published.json', import.meta.url), 'utf8'),
-) as {
-  readonly name: string
+interface Answered {
   readonly rows: Tensors
   readonly outliers: readonly number[]
   readonly potentialOutliers: readonly number[]
   readonly duplicates: Groups
   readonly potentialDuplicates: Groups
-}[]
+}
+
+function fixture(name: string): unknown {
+  const url = new URL(`../fixtures/clusterer/${name}.json`, import.meta.url)
+  return JSON.parse(readFileSync(url, 'utf8'))
+}
+
+const published = fixture('published') as (Answered & { readonly name: string })[]
+const random = fixture('random') as Answered[]
 
 const profile = 'dataeval-0.65'
 
@@ -58,6 +64,13 @@ describe('clusterer', () => {
     expect(marked(found.potential)).toEqual(expected.potentialOutliers)
     expect(groupsIn(found.group)).toEqual(expected.duplicates)
     expect(groupsIn(found.near)).toEqual(expected.potentialDuplicates)
+  })
+
+  it("gives what DataEval's code gives for random rows", () => {
+    for (const { rows, ...answers } of random) {
+      const values = Float64Array.from(rows.flatMap((row) => row?.map(Number) ?? []))
+      expect(clusterRows({ columns: rows[0]?.length ?? 1, values })).toEqual(answers)
+    }
   })
 
   // The rest of what its tests say.
