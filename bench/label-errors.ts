@@ -1,5 +1,6 @@
 // How many of the digits whose labels were flipped are among as many with the highest `label_error`, beside the share of the 10 nearest
-// neighbours under another label; all digits, and classes of which the largest has 20 times as many as the least.
+// neighbours under another label: of all digits, of classes of which the largest has 20 times as many as the least, and where half of the
+// flipped come twice.
 // Run: npm run build && npx jiti bench/label-errors.ts
 import { lastValueFrom, toArray } from 'rxjs'
 import { labelErrors } from '../operators/label-errors.ts'
@@ -44,19 +45,33 @@ function imbalanced(digits: readonly Digit[]): Digit[] {
 
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
 const all = labelledDigits()
-for (const [name, digits] of Object.entries({ balanced: all, imbalanced: imbalanced(all) })) {
+
+interface Case {
+  readonly name: string
+  readonly digits: readonly Digit[]
+  /** Whether half of the flipped come a second time, under the same wrong label. */
+  readonly copied?: boolean
+}
+
+const cases: readonly Case[] = [
+  { name: 'balanced', digits: all },
+  { name: 'imbalanced', digits: imbalanced(all) },
+  { name: 'half of the flipped twice', digits: all, copied: true },
+]
+for (const { name, digits, copied = false } of cases) {
   for (const seed of seeds) {
-    const { digits: given, flipped } = flippedDigits(digits, share, seed)
+    const { digits: first, flipped: chosen } = flippedDigits(digits, share, seed)
+    const again = copied ? [...chosen].filter((_, i) => i % 2 === 0) : []
+    const given = [...first, ...again.map((row) => first[row] as Digit)]
+    const flipped = new Set([...chosen, ...again.map((_, i) => first.length + i)])
     const rows = await rowsOf(given)
     const errors = rows.map((row) => Number(row['label_error']))
     const votes = rows.map((row) => disagreement(given, row))
-    const right = [...flipped].filter(
-      (row) => rows[row]?.['suggested_label'] === digits[row]?.label,
-    )
+    const right = [...chosen].filter((row) => rows[row]?.['suggested_label'] === digits[row]?.label)
     console.log(
-      `${name}, ${String(digits.length)} digits, ${String(flipped.size)} flipped, seed ${String(seed)}: ` +
+      `${name}, ${String(given.length)} digits, ${String(flipped.size)} flipped, seed ${String(seed)}: ` +
         `label_error ${percent(found(errors, flipped))}, plain vote ${percent(found(votes, flipped))}; ` +
-        `suggestion right for ${percent(right.length / flipped.size)}`,
+        `suggestion right for ${percent(right.length / chosen.size)}`,
     )
   }
 }

@@ -70,6 +70,7 @@ const fields = [
  * - Ties: of rows as far, the earlier is uncovered first.
  * - Nulls: a row without embedding is nobody's neighbour and gets nulls, and so do all where there are no `k` others.
  * - State: blocks of embeddings (192 MiB, less if the run's memory asks for it), 12 bytes per row and neighbour, the ids.
+ * - Every row is held against every other: the time grows with the square of the rows.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong; when applied, if the flow never ends
  * @throws {SchemaError} if a column is missing, or no tensor

@@ -42,8 +42,8 @@ export interface DriftOptions extends DriftTestOptions {
  *   reference's own rows are no farther from the rest of it) and `ood_p` (one row's p-value: (1 + those at least as far) / (1 + all)); `drift_window` (Int32: the last window that was tested, from 0), `drift`
  *   (Bool: whether an adjusted p-value is below `alpha`) and `drift_p` (Float64: the smallest of them).
  * - Nulls: without embedding there is no distance, and before the first window is full no drift. Numbers that are null or not finite are not tested; a null category is one of its own.
- * - Nothing drifts in 5 % of windows (`alpha`) that are drawn as the reference is: the p-values are adjusted for the tests of a window, not for windows.
- * - State: the reference, and the columns compared of one window, which is the state at a barrier. A window takes about a second where it has
+ * - Of windows that are drawn as the reference is, drift is found in the share `alpha` all the same: p-values are adjusted for the tests of a window, not for many windows.
+ * - State: the reference, and the columns compared of one window, which is the state at a barrier. A window takes about two seconds where it has
  *   embeddings of 2,000 values (`mmd` takes 500 rows of each at most).
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range

@@ -58,6 +58,7 @@ const fields = [
  *   `label_confidence` are null where the row's own label is as near as any.
  * - Exact copies of a row bear out nothing under the same label; under another one they speak against it.
  * - State: blocks of embeddings (192 MiB, less if the run's memory asks for it), 12 bytes per row and neighbour, the ids and the labels.
+ * - Every row is held against every other: the time grows with the square of the rows.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong; when applied, if the flow never ends
  * @throws {SchemaError} if a column is missing, or of another kind

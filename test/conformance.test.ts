@@ -341,7 +341,8 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   },
   // Five more: see blur.
   contrast: {},
-  coverage: { plain: ofRows(() => coverage({ k: 3, share: 0.1 })) },
+  // Each part starts the kernel's thread.
+  coverage: { plain: { ...ofRows(() => coverage({ k: 3, share: 0.1 })), cuts: 2 } },
   crop: {},
   cache: {
     // Beside the outputs, where the runs that follow find it.
@@ -383,20 +384,27 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
   decode: { plain: ofPictures((flow) => flow) },
   diversity: { plain: ofRows(() => diversity({ rows: 20, classwise: true })) },
   drift: {
-    frozen: ofRows(() =>
-      drift({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),
-    ),
+    frozen: {
+      ...ofRows(() => drift({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 })),
+      cuts: 3,
+    },
   },
   'drift-reference': {
     plain: ofRows((out) => driftReference({ save: join(out, 'model'), rows: 20, k: 3 })),
   },
   'drift-summary': {
-    'by windows': ofRows(() =>
-      driftSummary({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),
-    ),
-    'of a sample': ofRows(() =>
-      driftSummary({ model: join(folder, 'reference'), rows: 20, permutations: 19 }),
-    ),
+    'by windows': {
+      ...ofRows(() =>
+        driftSummary({ model: join(folder, 'reference'), windowRows: 8, permutations: 19 }),
+      ),
+      cuts: 3,
+    },
+    'of a sample': {
+      ...ofRows(() =>
+        driftSummary({ model: join(folder, 'reference'), rows: 20, permutations: 19 }),
+      ),
+      cuts: 3,
+    },
   },
   drop: { plain: ofRows(() => drop({ columns: ['n'] })) },
   'duplicate-groups': {
@@ -488,7 +496,8 @@ const operators: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
         flow.pipe(pca({ model: join(folder, 'pca') }), inversePca({ model: join(folder, 'pca') })),
     ),
   },
-  'label-errors': { plain: ofRows(() => labelErrors({ k: 4 })) },
+  // Each part starts the kernel's thread.
+  'label-errors': { plain: { ...ofRows(() => labelErrors({ k: 4 })), cuts: 2 } },
   'label-stats': { plain: ofRows(() => labelStats()) },
   layout: {
     plain: ofPictures(

@@ -77,7 +77,7 @@ export class DriftStep implements Step<RecordBatch, RecordBatch, DriftState> {
         this.#distances.push(distance)
       }
       this.#held.add(rows.slice(from, to))
-      if (this.#held.room === 0) this.#test(reference)
+      if (this.#held.room === 0) await this.#test(reference)
       from = to
     }
     yield this.#options.answer(batch, said, reference.embedding !== undefined)
@@ -102,11 +102,12 @@ export class DriftStep implements Step<RecordBatch, RecordBatch, DriftState> {
     this.#distances = [...distances]
   }
 
-  #test(reference: DriftReference): void {
+  async #test(reference: DriftReference): Promise<void> {
     const rows = this.#held.take()
     if (!rows) return
     const window = { window: this.#window, rows, distances: Float64Array.from(this.#distances) }
-    this.#last = worstOf(this.#window, windowTests(reference, window, this.#options.tests))
+    const made = await windowTests(reference, window, this.#options.tests)
+    this.#last = worstOf(this.#window, made)
     this.#distances = []
     this.#window++
   }

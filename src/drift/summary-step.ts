@@ -73,7 +73,7 @@ export class SummaryStep implements Step<RecordBatch, RecordBatch, SummaryState>
     const reference = await load()
     const distances = await distancesOf(rows, reference)
     const { window } = this.#place
-    const made = windowTests(reference, { window, rows, distances }, tests)
+    const made = await windowTests(reference, { window, rows, distances }, tests)
     if (made.length > 0) yield tableOf(this.#place, made)
     this.#place = { ...this.#place, window: window + 1, rows: 0 }
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { RecordBatch } from 'apache-arrow'
 import { Random } from '../kernels/random.ts'
 import { presentRows } from '../neighbors/neighbor-search.ts'
@@ -61,18 +62,21 @@ export interface WindowTest {
   readonly drifted: boolean | null
 }
 
-/** Makes all tests of a window. */
-export function windowTests(
+/** Makes all tests of a window, one after another; timers and I/O have a turn in between. */
+export async function windowTests(
   reference: DriftReference,
   window: DriftWindow,
   options: WindowTestOptions,
-): WindowTest[] {
-  const made = [...comparisons(reference, window)]
-    .filter(({ test }) => options.tests.includes(test))
-    .map(({ compare, ...about }, i) => {
-      const random = new Random(options.seed, 4096 * window.window + i)
-      return { ...about, result: compare?.({ permutations: options.permutations, random }) }
-    })
+): Promise<WindowTest[]> {
+  const wanted = [...comparisons(reference, window)].filter(({ test }) =>
+    options.tests.includes(test),
+  )
+  const made: (Omit<Comparison, 'compare'> & { result: TwoSampleResult | undefined })[] = []
+  for (const [i, { compare, ...about }] of wanted.entries()) {
+    await setImmediate()
+    const random = new Random(options.seed, 4096 * window.window + i)
+    made.push({ ...about, result: compare?.({ permutations: options.permutations, random }) })
+  }
   const known = made.flatMap(({ result }) => result?.pValue ?? [])
   const adjusted = adjustedP(known, options.correction)
   return made.map(({ result, ...about }) => {

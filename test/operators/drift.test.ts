@@ -215,8 +215,8 @@ describe('drift', () => {
     const line = [0, 1, 2, 3, 10].map((x): Item => ({ x: 0, label: 'a', embedding: [x, 0, 0] }))
     // Of each the mean to its 3 nearest others: 2, 4/3, 4/3, 2, 8.
     const model = await saved(line, 'line')
-    const [near, far, none] = await drifted(
-      [1.5, 20, null].map((x): Item => ({
+    const [near, far, same, none] = await drifted(
+      [1.5, 20, 13, null].map((x): Item => ({
         x: 0,
         label: 'a',
         embedding: x === null ? null : [x, 0, 0],
@@ -225,6 +225,8 @@ describe('drift', () => {
     )
     expect(near).toMatchObject({ ood_distance: 2.5 / 3, ood_percentile: 0, ood_p: 1 })
     expect(far).toMatchObject({ ood_distance: 15, ood_percentile: 100, ood_p: 1 / 6 })
+    // As far as the farthest of the reference: 3, 10 and 11.
+    expect(same).toMatchObject({ ood_distance: 8, ood_percentile: 100, ood_p: 2 / 6 })
     expect(none).toMatchObject({ ood_distance: null, ood_percentile: null, ood_p: null })
   })
 

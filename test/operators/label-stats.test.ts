@@ -175,6 +175,14 @@ describe('labelStats', () => {
   it('fails beyond `maxLabels`, and holds no more', async () => {
     expect(await statsOf(pictures, { maxLabels: 3 })).toHaveLength(3)
     await expect(statsOf(pictures, { maxLabels: 2 })).rejects.toThrow(DataError)
+    const batches = batchesOf(pictures, 2)
+    const barrier = new Barrier(1)
+    const first = flowOf(
+      sourceOf([...batches.slice(0, 1), barrier]).pipe(labelStats({ maxLabels: 2 })),
+    )
+    await pulled(first, runFrom(new Map()))
+    const rest = flowOf(sourceOf(batches.slice(1)).pipe(labelStats({ maxLabels: 2 })))
+    await expect(pulled(rest, runFrom(barrier.states))).rejects.toThrow(DataError)
   })
 
   it('checks its options and columns', async () => {
