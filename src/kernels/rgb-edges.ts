@@ -33,7 +33,7 @@ export function rgbEdges(data: Uint8Array, width: number, height: number): EdgeS
     let left = middle
     columns[0] = packed(below, here + below)
     at += 3
-    for (let x = 1; x < width; ) {
+    for (let x = 1; x < width;) {
       const end = Math.min(width, x + block)
       let [partSum, partSquares] = [0, 0]
       for (; x < end; x++, at += 3) {
