@@ -4,6 +4,7 @@ import { pixelSums } from '../kernels/pixel-sums.ts'
 import type { Samples } from '../kernels/samples.ts'
 import { clipped, dataeval065, ifWhole, quartiles } from './dataeval-065.ts'
 import type { Measures, Part } from './measures.ts'
+import { channels, height, left, orZero, top, width } from './places.ts'
 import {
   type Box,
   ofSamples,
@@ -65,26 +66,6 @@ function sumsOf({ picture, range }: Measures): ReturnType<typeof pixelSums> {
   return pixelSums(picture.samples, range)
 }
 
-function left({ picture }: Measures): number {
-  return picture.part.left
-}
-
-function top({ picture }: Measures): number {
-  return picture.part.top
-}
-
-function width({ picture }: Measures): number {
-  return picture.part.width
-}
-
-function height({ picture }: Measures): number {
-  return picture.part.height
-}
-
-function channels({ picture }: Measures): number {
-  return picture.samples.channels
-}
-
 function depth({ picture }: Measures): number {
   return picture.scale.depth
 }
@@ -99,10 +80,6 @@ function centre(measures: Measures): readonly [x: number, y: number] {
 /** From the middle of the box to that of a picture of its size. */
 function distance({ picture: { part } }: Measures): number {
   return Math.hypot(part.left, part.top)
-}
-
-function orZero(value: number): number {
-  return Number.isNaN(value) ? 0 : value
 }
 
 function cutOrZeros(samples: Samples, box: Box): Part | undefined {

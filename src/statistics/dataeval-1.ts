@@ -6,6 +6,7 @@ import { clipped, quartiles } from './dataeval-065.ts'
 import { contrastOf } from './dataeval-073.ts'
 import { guessedScale } from './guessed-scale.ts'
 import type { Measures, Part } from './measures.ts'
+import { channels, height, left, orZero, top, width } from './places.ts'
 import {
   type Box,
   ofSamples,
@@ -30,8 +31,8 @@ export const dataeval1: Profile = {
     mean: byPicture(({ moments }) => moments.mean),
     std: byPicture(({ moments }) => Math.sqrt(moments.variance)),
     var: byPicture(({ moments }) => moments.variance),
-    skew: byPicture(({ moments }) => unlessNaN(moments.skew)),
-    kurtosis: byPicture(({ moments }) => unlessNaN(moments.kurtosis)),
+    skew: byPicture(({ moments }) => orZero(moments.skew)),
+    kurtosis: byPicture(({ moments }) => orZero(moments.kurtosis)),
     entropy: byPicture(({ entropy }) => entropy),
     missing: byPicture(({ stored, size }) => stored.missing / size),
     zeros: byPicture(({ stored, size }) => zerosIn(stored) / size),
@@ -78,30 +79,6 @@ function byPicture(of: (measures: Measures) => number): Statistic {
 
 function place(of: (measures: Measures) => number): Statistic {
   return { ...byPicture(of), perChannel: false }
-}
-
-function unlessNaN(value: number): number {
-  return Number.isNaN(value) ? 0 : value
-}
-
-function left({ picture }: Measures): number {
-  return picture.part.left
-}
-
-function top({ picture }: Measures): number {
-  return picture.part.top
-}
-
-function width({ picture }: Measures): number {
-  return picture.part.width
-}
-
-function height({ picture }: Measures): number {
-  return picture.part.height
-}
-
-function channels({ picture }: Measures): number {
-  return picture.samples.channels
 }
 
 /** That of the whole picture, also for a box. */
