@@ -13,6 +13,7 @@ import { RecordBatch } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
 import sharp from 'sharp'
 import { decode } from '../operators/decode.ts'
+import { contentHash } from '../operators/content-hash.ts'
 import { imageStats } from '../operators/image-stats.ts'
 import { perceptualHash } from '../operators/perceptual-hash.ts'
 import { batchOf, binaryColumn, textColumn } from '../src/batch/batch.ts'
@@ -52,11 +53,17 @@ function* batches(): Generator<RecordBatch> {
 
 type Step = OperatorFunction<RecordBatch, RecordBatch>
 
+/** XXH3 of file and pixels, pHash and dHash in all eight forms. */
+const hashes = [
+  contentHash({ method: 'xxh3', into: 'file_hash' }),
+  contentHash({ method: 'xxh3', column: 'pixels', into: 'pixel_hash' }),
+  perceptualHash({ method: ['phash', 'dhash'], symmetries: 'all' }),
+]
 const contenders: Readonly<Record<string, readonly Step[]>> = {
   'decode alone': [],
   'with the mean alone': [imageStats({ statistics: ['mean'] })],
   'with statistics': [imageStats()],
-  'with statistics and hashes': [imageStats(), perceptualHash()],
+  'with statistics and hashes': [imageStats(), ...hashes],
 }
 
 interface Seconds {

@@ -107,7 +107,7 @@ figcaption { margin-top: .35rem; font-size: .78rem; line-height: 1.35; }
 figcaption .folder { display: block; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
 figcaption .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .folder { color: var(--soft); }
-.notes { display: block; margin-top: .15rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.notes { display: block; margin-top: .15rem; overflow-wrap: anywhere; color: var(--soft); font-variant-numeric: tabular-nums; }
 .notes b { color: var(--ink); font-weight: 600; }
 .notes span { white-space: nowrap; }
 .mark { display: inline-block; padding: 0 .4rem; border-radius: 5px; font-size: .74rem; font-weight: 600; border: 1px solid; }
@@ -138,7 +138,8 @@ figcaption .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-l
 .histogram .alpha, .histogram .gray { stroke: var(--soft); }
 .histogram .log, section:has([name='scale'][value='log']:checked) .histogram .linear { display: none; }
 section:has([name='scale'][value='log']:checked) .histogram .log { display: inline; }
-.labels .metric { grid-template-columns: 9rem 1fr; }
+.labels .metric { grid-template-columns: 9rem minmax(0, 1fr); }
+.metric h4, .metrics h3 { overflow-wrap: anywhere; }
 .labels .metric small { display: block; }
 .labels .metric .notes { font-size: .72rem; }
 .wide-table { overflow-x: auto; }

@@ -1,11 +1,13 @@
-import type { RecordBatch } from 'apache-arrow'
+import { Field, Float64, List, type RecordBatch, Utf8, vectorFromArray } from 'apache-arrow'
 import {
   batchOf,
   binaryColumn,
   boolColumn,
+  type Column,
   float64Column,
   int32Column,
   textColumn,
+  withColumns,
 } from '../../src/batch/batch.ts'
 import type { PageSummary } from '../../src/report/page-data.ts'
 
@@ -57,6 +59,31 @@ export function itemBatches(rows: readonly ItemRow[], size = rows.length): Recor
       number('y', part, (r) => r.y),
     ]),
   )
+}
+
+/** `batch` with statistics, every item unusual because of `text`, with `text` as a better label, in one cluster. */
+export function withDoubts(batch: RecordBatch, text: string): RecordBatch {
+  const { numRows } = batch
+  function lists(name: string, type: Float64 | Utf8, list: readonly unknown[]): Column {
+    const field = new Field(name, new List(new Field('item', type, true)), true)
+    return { field, vector: vectorFromArray(Array(numRows).fill(list), field.type) }
+  }
+  function same(name: string, value: number): Column {
+    return float64Column(name, new Float64Array(numRows).fill(value))
+  }
+  return withColumns(batch, [
+    float64Column(
+      'mean',
+      Float64Array.from({ length: numRows }, (_, i) => i / numRows),
+    ),
+    lists('channel_mean', new Float64(), [0.25, 0.5, 0.75]),
+    lists('outlier_metrics', new Utf8(), ['mean', text]),
+    lists('outlier_reasons', new Utf8(), ['darker than others', text]),
+    textColumn('suggested_label', Array<string>(numRows).fill(text)),
+    int32Column('cluster', Array<number>(numRows).fill(0)),
+    ...['outlier_score', 'label_error', 'label_confidence'].map((name) => same(name, 0.75)),
+    ...['cluster_probability', 'cluster_outlier'].map((name) => same(name, 0.75)),
+  ])
 }
 
 /** Rows of `groups.parquet`, in batches of `size`. */

@@ -16,6 +16,7 @@ import {
   rejectBatches,
   summaryOf,
   thumbnailBatch,
+  withDoubts,
 } from '../../helpers/report-tables.ts'
 
 const path = chromiumPath()
@@ -77,7 +78,7 @@ async function pageOf(rows: readonly ItemRow[], members: readonly GroupMember[],
     )
   }
   return reportPage({
-    items: itemBatches(rows),
+    items: itemBatches(rows).map((batch) => withDoubts(batch, text || 'other')),
     groups: groupBatches(members),
     rejects: rejectBatches([{ id: `${text}bad.png`, message: `Expected a picture, got ${text}` }]),
     thumbnails: () => [thumbnailBatch(pictures)],
@@ -159,6 +160,9 @@ describe.skipIf(path === undefined)('the page in a browser', () => {
       '1',
       '1',
       '0',
+      '5',
+      '5',
+      '1',
     ])
     const exact = page.locator('#exact-0')
     expect(await exact.innerText()).toMatch(
@@ -193,6 +197,30 @@ describe.skipIf(path === undefined)('the page in a browser', () => {
     expect(await panel.locator('a').getAttribute('href')).toBe('#exact-0')
     await page.mouse.click((x + cat.x) / 2, (y + cat.y) / 2)
     expect(await panel.innerText()).toBe('')
+    expect(troubles).toEqual([])
+    await page.close()
+  })
+
+  it('tells what is unusual and doubtful, and draws histograms on two scales', async () => {
+    const page = await open(desk)
+    expect(await page.locator('#unusual .notes').first().innerText()).toBe(
+      'darker than others; other',
+    )
+    expect(await page.locator('#unusual tbody tr').allInnerTexts()).toEqual([
+      'cats\t2\t2\t2\t2',
+      'dogs\t2\t2\t2\t2',
+      'no label\t1\t1\t1\t1',
+    ])
+    expect(await page.locator('#label-errors .notes').first().innerText()).toMatch(
+      /→ other\s+0\.75/,
+    )
+    expect(await loadedPictures(page, '#label-errors img, #clusters img')).toBe(15)
+    const [linear, log] = ['linear', 'log'].map((scale) =>
+      page.locator(`.histogram .${scale}`).first(),
+    )
+    expect([await linear?.isVisible(), await log?.isVisible()]).toEqual([true, false])
+    await page.locator('[name="scale"][value="log"]').check()
+    expect([await linear?.isVisible(), await log?.isVisible()]).toEqual([false, true])
     expect(troubles).toEqual([])
     await page.close()
   })
