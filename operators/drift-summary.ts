@@ -9,7 +9,7 @@ import {
 } from '../src/drift/drift-options.ts'
 import { savedReference } from '../src/drift/drift-windows.ts'
 import { SummaryStep, type WindowPlace } from '../src/drift/summary-step.ts'
-import type { WindowTest } from '../src/drift/tested-window.ts'
+import type { WindowTest } from '../src/drift/window-result.ts'
 import { OptionError } from '../src/errors.ts'
 import { flowOf } from '../src/flow/flow.ts'
 import { operate } from '../src/flow/operate.ts'

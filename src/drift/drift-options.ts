@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts'
 import type { Correction } from '../models/two-sample/adjusted-p.ts'
 import { numberBetween, oneOf, positiveInteger, wholeNumber } from '../options.ts'
-import { type DriftTest, driftTests, type WindowTestOptions } from './tested-window.ts'
+import { type DriftTest, driftTests, type WindowTestOptions } from './window-result.ts'
 
 /** Options of all that tests windows. */
 export interface DriftTestOptions {

@@ -2,7 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import type { Step } from '../flow/operate.ts'
 import type { DriftReference } from '../models/drift-reference.ts'
 import { comparedRows, distancesOf, HeldRows, type HeldRowsState } from './drift-windows.ts'
-import { type WindowTest, type WindowTestOptions, windowTests } from './tested-window.ts'
+import { type WindowTest, type WindowTestOptions, windowTests } from './window-result.ts'
 
 /** What came out of a window. */
 export interface WindowDrift {

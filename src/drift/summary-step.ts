@@ -3,7 +3,7 @@ import { column } from '../batch/batch.ts'
 import type { Step } from '../flow/operate.ts'
 import type { DriftReference } from '../models/drift-reference.ts'
 import { comparedRows, distancesOf, HeldRows, type HeldRowsState } from './drift-windows.ts'
-import { type WindowTest, type WindowTestOptions, windowTests } from './tested-window.ts'
+import { type WindowTest, type WindowTestOptions, windowTests } from './window-result.ts'
 
 /** A window beside its rows. */
 export interface WindowPlace {
