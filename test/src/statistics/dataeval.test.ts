@@ -48,9 +48,11 @@ describe.each(['dataeval-0.65', 'dataeval-0.73', 'dataeval-1'] as const)('%s', (
       }
   })
 
-  it.runIf(cut)('says of a box inside what it says of that part as a picture', () => {
+  // 0.65 has no boxes.
+  if (!cut) return
+  it('says of a box inside what it says of that part as a picture', () => {
     const picture = measured('rgb_quad')
-    const part = cut?.(picture.samples, [3, 4, 30, 20])
+    const part = cut(picture.samples, [3, 4, 30, 20])
     if (!part) throw new Error('Expected a part')
     const alone = new MeasuredPicture(part.samples, view(part.samples, false))
     const ofPlace = ['left', 'top', 'offset_x', 'offset_y', 'center', 'distance']
