@@ -40,11 +40,12 @@ export interface ImageStatsOptions extends PictureTaskOptions {
    */
   readonly statistics?: readonly string[]
   /**
-   * Whether the statistics of each channel are made too.
+   * Whether the statistics of each channel are made too, or names of those that are. `sharpness` of channels is slow: an
+   * edge pass for each.
    *
    * @default false
    */
-  readonly perChannel?: boolean
+  readonly perChannel?: boolean | readonly string[]
   /**
    * Column of boxes, as `fromCoco`, `fromVoc` and `fromYolo` add it, whose statistics are made too.
    *
@@ -107,11 +108,13 @@ function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
     throw new OptionError(
       `Expected no option \`boxes\` beside profile '${profile}', got \`${boxes}\``,
     )
+  const known = namesIn(profile, boxes !== undefined)
+  const statistics = statisticNames('statistics', options.statistics, known)
   return {
     column: nonEmptyString('column', options.column ?? 'pixels'),
     profile,
-    statistics: statisticNames(options.statistics, namesIn(profile, boxes !== undefined)),
-    perChannel: trueOrFalse('perChannel', options.perChannel ?? false),
+    statistics,
+    perChannel: channelNames(options.perChannel ?? false, statistics),
     boxes,
   }
 }
@@ -124,17 +127,27 @@ function namesIn(profile: ProfileName, withBoxes: boolean): readonly string[] {
 
 /** The names asked for, in the order of `known`. */
 function statisticNames(
+  option: string,
   statistics: readonly string[] | undefined,
   known: readonly string[],
 ): readonly string[] {
   if (statistics === undefined) return known
-  const names = columnList('statistics', statistics)
+  const names = columnList(option, statistics)
   for (const name of names)
     if (!known.includes(name))
       throw new OptionError(
-        `Expected option \`statistics\` to name statistics of the profile, got \`${name}\`${didYouMean(name, known)}`,
+        `Expected option \`${option}\` to name statistics of the profile, got \`${name}\`${didYouMean(name, known)}`,
       )
   return known.filter((name) => names.includes(name))
+}
+
+/** Of the names asked for those that channels have. */
+function channelNames(
+  perChannel: boolean | readonly string[],
+  asked: readonly string[],
+): readonly string[] {
+  if (Array.isArray(perChannel)) return statisticNames('perChannel', perChannel, asked)
+  return trueOrFalse('perChannel', perChannel) ? asked : []
 }
 
 function checkPictures(input: Schema, column: string): void {

@@ -21,8 +21,8 @@ export interface Wanted {
   readonly profile: ProfileName
   /** Names, in the order of the columns. */
   readonly statistics: readonly string[]
-  /** Whether each channel has them too. */
-  readonly perChannel: boolean
+  /** Names of those that each channel has too. */
+  readonly perChannel: readonly string[]
   /** Column of the boxes that have them too. */
   readonly boxes: string | undefined
 }
@@ -42,8 +42,9 @@ export function pictureColumns(wanted: Wanted): readonly StatisticColumn[] {
 
 /** The columns that list a value for each channel. */
 export function channelColumns(wanted: Wanted): readonly StatisticColumn[] {
-  if (!wanted.perChannel) return []
-  const each = allColumns(wanted).filter(({ statistic }) => statistic.perChannel)
+  const each = allColumns(wanted).filter(
+    ({ name, statistic }) => statistic.perChannel && wanted.perChannel.includes(name),
+  )
   return each.map(({ name, statistic }) => ({ name: `channel_${name}`, statistic }))
 }
 

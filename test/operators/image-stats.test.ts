@@ -85,6 +85,14 @@ describe('imageStats', () => {
     }
   })
 
+  it('makes those statistics of channels that are named', async () => {
+    const operator = imageStats({ statistics: ['mean', 'std'], perChannel: ['std'] })
+    const [row = {}] = await rowsOf(flowOf(pictureBatches({ a: rgb })).pipe(decode(), operator))
+    expect(Object.keys(row).filter((name) => /mean|std/.test(name))).toEqual([
+      ...['mean', 'std', 'channel_std'],
+    ])
+  })
+
   it('says of files as they are stored what NumPy and SciPy say, without their opacity', async () => {
     const names = Object.keys(numbers.files)
     const files = await Promise.all(names.map((name) => readFile(join(fixtures, name))))
@@ -231,6 +239,11 @@ describe('imageStats', () => {
     [{ statistics: [] }, /^Expected option `statistics` to be a non-empty list/],
     [{ profile: 'dataeval-2' }, /^Expected option `profile` to be one of 'default', /],
     [{ perChanel: true }, /got `perChanel`; did you mean `perChannel`\?$/],
+    [
+      { perChannel: ['men'] },
+      /^Expected option `perChannel` to name statistics of the profile, got `men`; did you mean `mean`/,
+    ],
+    [{ statistics: ['std'], perChannel: ['mean'] }, /`perChannel` to name statistics/],
     [{ perChannel: 'yes' }, /^Expected option `perChannel` to be true or false/],
     [
       { boxes: 'boxes', profile: 'dataeval-0.65' },
