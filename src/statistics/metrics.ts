@@ -25,7 +25,7 @@ function metric(
 /** The metrics of `imageStats` that are one number per picture, in the order in which they are shown. */
 export const metrics: readonly Metric[] = [
   metric('width', 'width in pixels', 'narrower', 'wider', 'log'),
-  metric('height', 'height in pixels', 'lower', 'taller', 'log'),
+  metric('height', 'height in pixels', 'shorter', 'taller', 'log'),
   metric('size', 'number of pixels', 'smaller', 'larger', 'log'),
   metric('aspect_ratio', 'width by height', 'more upright', 'more stretched out', 'log'),
   metric('channels', 'channels of the file', 'of fewer channels', 'of more channels', 'nominal'),
