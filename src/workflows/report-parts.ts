@@ -9,7 +9,7 @@ import type { FamiliaritySettings } from './scores.ts'
 /** How the bounds of the statistics are found; see `outliers`. */
 export type OutlierSettings = Pick<
   OutliersOptions,
-  'columns' | 'method' | 'threshold' | 'thresholds' | 'by' | 'minRows'
+  'columns' | 'log' | 'method' | 'threshold' | 'thresholds' | 'by' | 'minRows'
 >
 
 /** Parts of a report, with their settings; `false` leaves one out. */
