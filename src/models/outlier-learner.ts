@@ -1,10 +1,4 @@
-import {
-  type MetricRows,
-  outlierLimits,
-  type OutlierMethod,
-  type OutlierRule,
-  placeOf,
-} from './outlier-methods.ts'
+import { outlierLimits, type OutlierMethod, type OutlierRule, placeOf } from './outlier-methods.ts'
 import {
   beyondLimits,
   type FoundMetric,
@@ -12,7 +6,7 @@ import {
   type OutlierBounds,
   OutlierModel,
 } from './outlier-model.ts'
-import { RankSketch, type RankSketchState } from './rank-sketch.ts'
+import { RunningNumbers, type RunningNumbersState } from './running-numbers.ts'
 
 /** By which rules the bounds of metrics are made. */
 export interface OutlierRules {
@@ -41,7 +35,7 @@ export interface OutlierLearnerState {
   /** Rows learned. */
   readonly rowsSeen: number
   /** By label (null: all rows) the metrics in order. */
-  readonly groups: ReadonlyMap<string | null, readonly RunningMetricState[]>
+  readonly groups: ReadonlyMap<string | null, readonly RunningNumbersState[]>
 }
 
 /**
@@ -135,49 +129,35 @@ function beyond(known: KnownMetric | undefined): KnownMetric | undefined {
   return known && beyondLimits(known)
 }
 
-interface RunningMetricState {
-  readonly mean: number
-  readonly squares: number
-  readonly sketch: RankSketchState
-}
-
 /** A metric as far as its values have come. */
 class RunningMetric {
-  readonly #sketch: RankSketch
-  #mean: number
-  #squares: number
+  readonly #numbers: RunningNumbers
   /** Empty until it is asked for after a value. */
   #known: { readonly known: KnownMetric | undefined } | undefined
 
-  constructor(state?: RunningMetricState) {
-    this.#sketch = state ? RankSketch.fromState(rankError, state.sketch) : new RankSketch(rankError)
-    this.#mean = state?.mean ?? 0
-    this.#squares = state?.squares ?? 0
+  constructor(state?: RunningNumbersState) {
+    this.#numbers = new RunningNumbers(rankError, state)
   }
 
   get count(): number {
-    return this.#sketch.count
+    return this.#numbers.count
   }
 
   add(value: number): void {
     this.#known = undefined
-    this.#sketch.add(value)
-    const delta = value - this.#mean
-    this.#mean += delta / this.count
-    this.#squares += delta * (value - this.#mean)
+    this.#numbers.add(value)
   }
 
   known(method: OutlierMethod, rule: OutlierRule): KnownMetric | undefined {
     if (this.#known) return this.#known.known
-    const deviation = Math.sqrt(this.#squares / this.count)
-    const rows: MetricRows = { ranked: this.#sketch.ranked(), mean: this.#mean, deviation }
-    const limits = outlierLimits(method, rule, rows)
-    const known = limits && { limits, ranked: rows.ranked }
+    const { ranked } = this.#numbers
+    const limits = outlierLimits(method, rule, this.#numbers)
+    const known = limits && { limits, ranked }
     this.#known = { known }
     return known
   }
 
-  state(): RunningMetricState {
-    return { mean: this.#mean, squares: this.#squares, sketch: this.#sketch.state() }
+  state(): RunningNumbersState {
+    return this.#numbers.state()
   }
 }

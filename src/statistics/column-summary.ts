@@ -1,4 +1,4 @@
-import { RankSketch, type RankSketchState } from '../models/rank-sketch.ts'
+import { RunningNumbers, type RunningNumbersState } from '../models/running-numbers.ts'
 
 /** What the numbers of a column are like. */
 export interface Summary {
@@ -17,70 +17,41 @@ export interface Summary {
 /** For a checkpoint. */
 export interface ColumnSummaryState {
   /** See {@link Summary}. */
-  readonly count: number
-  /** See {@link Summary}. */
   readonly missing: number
-  /** See {@link Summary}. */
-  readonly mean: number
-  /** Sum of the squared differences from the mean. */
-  readonly squares: number
-  /** The numbers in order, as far as it knows. */
-  readonly sketch: RankSketchState
+  /** The numbers. */
+  readonly numbers: RunningNumbersState
 }
 
-/**
- * Summarises numbers in one pass: mean and deviation exactly (Welford), quantiles by a {@link RankSketch}, whose ranks are
- * within `error` of all values.
- *
- * @see Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics 4 (1962)
- */
+/** Summarises numbers in one pass: mean and deviation exactly, the ranks of quantiles within `error` of all values. */
 export class ColumnSummary {
-  readonly #sketch: RankSketch
-  #count = 0
-  #missing = 0
-  #mean = 0
-  #squares = 0
+  readonly #numbers: RunningNumbers
+  #missing: number
 
   constructor(error: number, from?: ColumnSummaryState) {
-    this.#sketch = from ? RankSketch.fromState(error, from.sketch) : new RankSketch(error)
-    this.#count = from?.count ?? 0
+    this.#numbers = new RunningNumbers(error, from?.numbers)
     this.#missing = from?.missing ?? 0
-    this.#mean = from?.mean ?? 0
-    this.#squares = from?.squares ?? 0
   }
 
   /** Adds a number; one that is not finite is missing. */
   add(value: number): void {
-    if (!Number.isFinite(value)) {
-      this.#missing++
-      return
-    }
-    this.#count++
-    const off = value - this.#mean
-    this.#mean += off / this.#count
-    this.#squares += off * (value - this.#mean)
-    this.#sketch.add(value)
+    if (Number.isFinite(value)) this.#numbers.add(value)
+    else this.#missing++
   }
 
   /** What was added, with the quantiles at `shares` (0 to 1); NaN without a number. */
   summary(shares: readonly number[]): Summary {
-    const none = this.#count === 0
-    const ranked = this.#sketch.ranked()
+    const { count, mean, deviation, ranked } = this.#numbers
+    const none = count === 0
     return {
-      count: this.#count,
-      missing: this.#missing,
-      mean: none ? NaN : this.#mean,
-      std: none ? NaN : Math.sqrt(this.#squares / this.#count),
+      ...{ count, missing: this.#missing },
+      mean: none ? NaN : mean,
+      std: deviation,
       quantiles: shares.map((share) => (none ? NaN : ranked.middle(share))),
     }
   }
 
   /** All it takes to go on as if nothing had happened. */
   state(): ColumnSummaryState {
-    return {
-      ...{ count: this.#count, missing: this.#missing },
-      ...{ mean: this.#mean, squares: this.#squares },
-      sketch: this.#sketch.state(),
-    }
+    return { missing: this.#missing, numbers: this.#numbers.state() }
   }
 }

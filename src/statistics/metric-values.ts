@@ -16,15 +16,20 @@ export function metricColumns(
 ): readonly string[] {
   for (const name of given ?? []) requireField(schema, name, { owner, kind: 'number' })
   if (given) return given
-  const numbers = new Set(schema.fields.filter((f) => isKind(f, 'number')).map((f) => f.name))
-  const found = metrics
-    .filter(({ name, scale }) => scale !== 'nominal' && numbers.has(name))
-    .map(({ name }) => name)
+  const found = metricsIn(schema)
   if (found.length > 0) return found
   throw new SchemaError(
     `Expected columns of metrics for ${owner}, such as \`brightness\`, got columns ${schema.names.join(', ')}; name others by \`columns\``,
     { column: 'brightness' },
   )
+}
+
+/** The names of the {@link metrics} that are columns of numbers, but for nominal ones. */
+export function metricsIn(schema: Schema): readonly string[] {
+  const numbers = new Set(schema.fields.filter((f) => isKind(f, 'number')).map((f) => f.name))
+  return metrics
+    .filter(({ name, scale }) => scale !== 'nominal' && numbers.has(name))
+    .map(({ name }) => name)
 }
 
 /** Types whose values are kept as numbers. */

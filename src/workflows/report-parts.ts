@@ -7,10 +7,28 @@ import { kindOf, knownOptions, trueOrFalse } from '../options.ts'
 import type { FamiliaritySettings } from './scores.ts'
 
 /** How the bounds of the statistics are found; see `outliers`. */
-export type OutlierSettings = Pick<
-  OutliersOptions,
-  'columns' | 'log' | 'method' | 'threshold' | 'thresholds' | 'by' | 'minRows'
->
+export type OutlierSettings = Pick<OutliersOptions, (typeof outlierSettingNames)[number]>
+
+const outlierSettingNames = [
+  'columns',
+  'log',
+  'method',
+  'threshold',
+  'thresholds',
+  'by',
+  'minRows',
+] as const
+
+/**
+ * Returns `given` if it is an object of {@link OutlierSettings}; their values are checked by the operator.
+ *
+ * @throws {OptionError} if it is something else, or has other options
+ */
+export function outlierSettings(given: unknown): OutlierSettings {
+  const settings = checkedSettings('outliers', given)
+  knownOptions('outliers', settings, outlierSettingNames)
+  return settings
+}
 
 /** Parts of a report, with their settings; `false` leaves one out. */
 export interface ReportParts {
@@ -101,10 +119,16 @@ export function reportParts(given: ReportParts = {}): CheckedParts {
   knownOptions('report', given, partNames)
   const parts: CheckedParts = { ...named, ...given }
   for (const name of withSettings)
-    if (parts[name] !== false && Object.getPrototypeOf(parts[name]) !== Object.prototype)
-      throw new OptionError(
-        `Expected \`${name}\` of a report to be false or an object of options, got ${kindOf(parts[name])}`,
-      )
+    if (parts[name] !== false) checkedSettings(name, parts[name], 'of a report to be false or')
+  if (parts.outliers !== false) outlierSettings(parts.outliers)
   for (const name of ['neighbors', 'map', 'page', 'csv'] as const) trueOrFalse(name, parts[name])
   return parts
+}
+
+function checkedSettings(name: string, given: unknown, expected = 'to be'): object {
+  if (typeof given === 'object' && given && Object.getPrototypeOf(given) === Object.prototype)
+    return given
+  throw new OptionError(
+    `Expected \`${name}\` ${expected} an object of options, got ${kindOf(given)}`,
+  )
 }

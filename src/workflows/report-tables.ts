@@ -8,7 +8,7 @@ import { labelErrors } from '../../operators/label-errors.ts'
 import { outliers } from '../../operators/outliers.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
-import { metrics } from '../statistics/metrics.ts'
+import { metricsIn } from '../statistics/metric-values.ts'
 import { embedded, featureColumns, statisticColumns } from './features.ts'
 import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
@@ -73,7 +73,7 @@ export async function writeTables(
   let scored = await fittedScores(rows, files.models, parts)
   if (parts.familiarity) scored = await fittedSplits(scored, files.models)
   if (parts.duplicates) scored = flowOf(scored.pipe(await duplicatesIn(rows, parts.duplicates)))
-  if (parts.outliers && (await hasMetrics(rows)))
+  if (parts.outliers && (parts.outliers.columns || (await hasMetrics(rows))))
     scored = flowOf(scored.pipe(outliers(parts.outliers)))
   if (parts.labelErrors && (await hasText(rows, 'label')))
     scored = flowOf(scored.pipe(labelErrors(parts.labelErrors)))
@@ -102,8 +102,8 @@ export async function writeTables(
 
 /** Whether rows have metrics to look at: embeddings that came as they are may have none. */
 async function hasMetrics(rows: Flow<RecordBatch>): Promise<boolean> {
-  const there = new Set((await rows.schema())?.fields.map(({ name }) => name))
-  return metrics.some(({ name }) => there.has(name))
+  const schema = await rows.schema()
+  return schema !== undefined && metricsIn(schema).length > 0
 }
 
 function hasCode(settings: unknown): boolean {

@@ -11,6 +11,7 @@ import { metrics } from '../statistics/metrics.ts'
 import { countsText, itemCounts } from './item-counts.ts'
 import { itemsOf } from './items.ts'
 import { keepRows, keptRows } from './kept-rows.ts'
+import { outlierSettings } from './report-parts.ts'
 import { runWhole } from './run-whole.ts'
 import { hasText } from './scores.ts'
 import { sinkFor } from './sink-for.ts'
@@ -61,12 +62,9 @@ async function measuredPictures(options: StatsOptions): Promise<Flow<RecordBatch
       'Expected pictures, got rows of embeddings; `summarize()` in a pipeline tells of any columns of numbers',
     )
   const perChannel = options.channels ?? false
+  const settings = outlierSettings(options.outliers ?? {})
   return flowOf(
-    rows.pipe(
-      decode({ onError: 'reject' }),
-      imageStats({ perChannel }),
-      outliers(options.outliers),
-    ),
+    rows.pipe(decode({ onError: 'reject' }), imageStats({ perChannel }), outliers(settings)),
   )
 }
 

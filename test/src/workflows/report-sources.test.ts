@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { batchOf, textColumn } from '../../../src/batch/batch.ts'
+import { batchOf, int32Column, textColumn } from '../../../src/batch/batch.ts'
 import { tensorColumn } from '../../../src/batch/tensor.ts'
 import { report } from '../../../src/workflows/report.ts'
 import type { FolderOptions } from '../../../src/workflows/workflow.ts'
@@ -163,15 +163,18 @@ describe('report', () => {
         Array.from({ length: size }, (_, row) => `row ${String(row)}`),
       ),
       textColumn('label', label),
+      // No metric: one is nominal, one is text.
+      int32Column('channels', Array<number>(size).fill(3)),
+      textColumn('sharpness', Array<string>(size).fill('high')),
       tensorColumn('embedding', [width], values),
     ])
     await writeBatch(path, batch)
     const { items, groups, summary, page } = await reported({ sources: [{ path }] })
     expect(items).toHaveLength(size)
     expect(Object.keys(items[0] ?? {})).toEqual([
-      ...['id', 'label', 'exact_group', 'near_group', 'near_id', 'near_distance'],
+      ...['id', 'label', 'channels', 'exact_group', 'near_group', 'near_id', 'near_distance'],
       ...['familiarity', 'familiarity_percentile'],
-      ...['label_familiarity', 'label_familiarity_percentile'],
+      ...['label_familiarity', 'label_familiarity_percentile', 'sharpness'],
       ...['suggested_label', 'label_error', 'label_confidence'],
       ...['cluster', 'cluster_probability', 'cluster_outlier', 'x', 'y'],
     ])

@@ -66,6 +66,16 @@ describe('stats', () => {
     )
   })
 
+  it.each([
+    [{ outliers: false }, 'Expected `outliers` to be an object of options, got a boolean'],
+    [{ outliers: { mode: 'online' } }, 'got `mode`'],
+    [{ outliers: { method: 'mad' } }, "to be one of 'adaptive'"],
+  ])('refuses bounds that are none: %o', async (settings, message) => {
+    await expect(stats({ sources, seed: 0, ...settings } as never, unattended())).rejects.toThrow(
+      message,
+    )
+  })
+
   it('takes bounds from a config, and prints JSON', async () => {
     const config = join(folder, 'config.json')
     writeFileSync(config, JSON.stringify({ outliers: { columns: ['width'], threshold: 1e9 } }))
