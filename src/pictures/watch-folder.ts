@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { lstat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isMissing } from '../disk.ts'
 import { ConnectorError } from '../errors.ts'
 import type { Told } from './file-root.ts'
 import type { Glob } from './glob.ts'
@@ -48,12 +50,25 @@ export async function watchFolder(
   for (const event of ['add', 'change'] as const)
     // A file that is gone by now has nothing to be told of.
     watcher.on(event, (path) => void look(path).catch(() => undefined))
-  watcher.on('unlinkDir', (path) => {
-    if (path === root) failed(new Error('it was removed'))
-  })
   const ready = once(watcher, 'ready')
   watcher.on('error', failed)
   await ready
+  void untilRemoved(root, signal).then(() => {
+    if (!signal.aborted) failed(new Error('it was removed'))
+  })
+}
+
+/** How often a folder is looked at, in milliseconds: chokidar does not always tell when it is removed. */
+const lookMs = 500
+
+/** Waits until a folder is removed, or another one has taken its place, or the signal aborts. */
+async function untilRemoved(folder: string, signal: AbortSignal): Promise<void> {
+  const first = await stat(folder).catch(() => undefined)
+  while (!signal.aborted) {
+    const now = await stat(folder).catch((error: unknown) => (isMissing(error) ? undefined : first))
+    if (!first || !now || now.ino !== first.ino || now.dev !== first.dev) return
+    await sleep(lookMs, undefined, { signal, ref: false }).catch(() => undefined)
+  }
 }
 
 function isHidden(path: string): boolean {

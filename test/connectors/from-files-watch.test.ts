@@ -159,13 +159,20 @@ describe('fromFiles with watch', () => {
     await watched.end()
   })
 
+  // Ten at once: of some of them the system's watch does not tell.
   it('fails when the folder is removed', async () => {
-    await put('a.png')
-    const watched = new Watched(root)
-    await watched.next(1)
-    await rm(root, { recursive: true })
-    await expect(watched.next(1)).rejects.toMatchObject({ code: 'CONNECTOR', url: root })
-    await watched.end()
+    const folders = Array.from({ length: 10 }, (_, at) => join(root, String(at)))
+    await Promise.all(
+      folders.map(async (folder) => {
+        await mkdir(folder)
+        await writeFile(join(folder, 'a.png'), png)
+        const watched = new Watched(folder)
+        await watched.next(1)
+        await rm(folder, { recursive: true })
+        await expect(watched.next(1)).rejects.toMatchObject({ code: 'CONNECTOR', url: folder })
+        await watched.end()
+      }),
+    )
   })
 
   it.each([
