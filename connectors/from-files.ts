@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
+import { itemSchema } from '../src/pictures/item-batch.ts'
 import { OptionError } from '../src/errors.ts'
 import type { Flow } from '../src/flow/flow.ts'
 import { memoryOf } from '../src/flow/memory.ts'
@@ -8,13 +9,7 @@ import { foundBatches } from '../src/pictures/file-batches.ts'
 import type { FileRoot } from '../src/pictures/file-root.ts'
 import { fileRoots, linkChoices, type Links } from '../src/pictures/file-roots.ts'
 import { labelsFromFolders, labelsFromPattern } from '../src/pictures/path-labels.ts'
-import {
-  type FilePlan,
-  filesIn,
-  idOf,
-  itemSchema,
-  type Position,
-} from '../src/pictures/picture-files.ts'
+import { type FilePlan, filesIn, idOf, type Position } from '../src/pictures/picture-files.ts'
 import type { SeenState } from '../src/pictures/seen-files.ts'
 import { type WatchOptions, watchSettings } from '../src/pictures/watch-options.ts'
 import { watchedBatches } from '../src/pictures/watched-batches.ts'

@@ -14,11 +14,17 @@ import { failPoint } from '../run/fail-point.ts'
 export class Skipped<T> {
   /** How many. */
   readonly rows: number
-  /** What follows them. */
-  readonly values: readonly (T | Control)[]
+  readonly #values: (T | Control)[]
+
+  /** `values`: what follows them. */
   constructor(rows: number, ...values: (T | Control)[]) {
     this.rows = rows
-    this.values = values
+    this.#values = values
+  }
+
+  /** The next of the values that follow, which is held no more: generators that passed this on still hold it while they wait. */
+  take(): T | Control | undefined {
+    return this.#values.shift()
   }
 }
 
@@ -74,8 +80,9 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
           slot.counts.rowsIn += value.rows
           slot.counts.dropped += value.rows
         }
-        for (const all of value instanceof Skipped ? value.values : [value]) {
-          const given = only ? only.chosen(all) : all
+        const all = value instanceof Skipped ? value : new Skipped(0, value)
+        for (let next; (next = all.take()) !== undefined;) {
+          const given = only ? only.chosen(next) : next
           if (given === undefined) continue
           count(given, slot.counts)
           yield given instanceof RecordBatch

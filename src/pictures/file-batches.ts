@@ -4,12 +4,11 @@ import { type Reject, Rejects } from '../flow/control.ts'
 import { Skipped } from '../flow/source.ts'
 import type { Selection } from '../run/selection.ts'
 import type { FileRoot } from './file-root.ts'
+import { type Item, itemBatch } from './item-batch.ts'
 import {
   type FilePlan,
   filesIn,
   type idle,
-  type Item,
-  itemBatch,
   loaded,
   type Placed,
   type Position,

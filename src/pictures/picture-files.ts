@@ -1,17 +1,14 @@
-import { Binary, Field, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
-import { batchOf } from '../batch/batch.ts'
 import { ConnectorError } from '../errors.ts'
 import type { ByteSource } from '../storage/byte-source.ts'
 import type { FileRoot } from './file-root.ts'
+import type { Item } from './item-batch.ts'
 import { type Loading, readAhead } from './read-ahead.ts'
 import { type Links, meaning, unreadable } from './file-roots.ts'
 import type { LabelReader } from './path-labels.ts'
 import { pictureExtensions, pictureFormat, signatureBytes } from './picture-format.ts'
 import type { Selection } from '../run/selection.ts'
 import type { OnError } from '../tasks/row-tasks.ts'
-import { columnOf } from '../tasks/row-values.ts'
 import type { StorageSettings } from '../storage/storage-options.ts'
-import { heavy } from '../batch/schema.ts'
 import { type BytePath, type Found, pathText } from './walk-files.ts'
 
 /** Which files are read, and what is made of their paths. */
@@ -46,22 +43,6 @@ export interface Position {
   readonly path: BytePath
 }
 
-/** A file as a row. */
-export interface Item {
-  /** Path relative to what all roots share, after the source's name. */
-  readonly id: string
-  /** Its `file:`, `http(s):` or `s3:` URL. */
-  readonly uri: string
-  /** Its class. */
-  readonly label: string | null
-  /** Its part of the dataset. */
-  readonly split: string | null
-  /** What is in it; null where nobody wants it. */
-  readonly image: Uint8Array | null
-  /** How many bytes it has. */
-  readonly bytes: number
-}
-
 /** Stands among files for a while in which none comes: what was read so far goes on. */
 export const idle = { kind: 'idle' } as const
 
@@ -94,26 +75,6 @@ export interface Placed {
 export const limitBytes = 2 ** 30
 
 const known: ReadonlySet<string> = new Set(pictureExtensions)
-
-/** The columns of pictures in files. */
-export const itemSchema = new Schema([
-  ...['id', 'uri', 'label', 'split'].map((name) => new Field(name, new Utf8(), true)),
-  heavy(new Field('image', new Binary(), true)),
-  new Field('bytes', new Int32(), true),
-])
-
-/** A batch of files; without the pictures if nobody wants them. */
-export function itemBatch(items: readonly Item[], wanted: boolean): RecordBatch {
-  const fields = itemSchema.fields.filter((field) => wanted || field.name !== 'image')
-  return batchOf(
-    fields.map((field) =>
-      columnOf(
-        field,
-        items.map((item) => item[field.name as keyof Item]),
-      ),
-    ),
-  )
-}
 
 /** The files under `roots`, one root after another, on after a position. */
 export async function* filesIn(

@@ -7,12 +7,12 @@ import { isSamples, samplesAt } from '../pictures/samples.ts'
 import { valueAt } from './row-values.ts'
 import { PixelRoom } from './pixel-room.ts'
 import { TaskPool } from './task-pool.ts'
-import type { TaskValue } from './task.ts'
+import type { TaskRow, TaskValue } from './task.ts'
 import type { Outcome, TaskSetup, TaskSpec } from './task-worker.ts'
 
 /** A batch whose rows are in work, or done. */
 export interface OpenBatch {
-  /** As it came in. */
+  /** As it came in, as far as it goes on. */
   readonly batch: RecordBatch
   /** Fields that the tasks add and that are sent back. */
   readonly adds: readonly Field[]
@@ -32,6 +32,8 @@ export interface LinePlan {
   readonly samples: readonly string[]
   /** Checks a batch, and returns the fields to be sent back. */
   readonly adds: (input: Schema) => Promise<readonly Field[]>
+  /** What of a batch goes on: the rest is held only until its rows are in the threads. */
+  readonly kept: (input: RecordBatch) => RecordBatch
   /** Most threads. */
   readonly threads: number
   /** Bytes of decoded pictures that the threads may hold together. */
@@ -40,6 +42,14 @@ export interface LinePlan {
   readonly onRows: (rows: number) => void
   /** Ends the line. */
   readonly signal: AbortSignal
+}
+
+/** A row that waits for a thread. */
+interface WaitingRow {
+  readonly open: OpenBatch
+  /** Its batch as it came in. */
+  readonly input: RecordBatch
+  readonly row: number
 }
 
 /**
@@ -52,7 +62,7 @@ export class RowLine {
   readonly #plan: LinePlan
   #pool: TaskPool | undefined
   readonly #open: (OpenBatch | Control)[] = []
-  readonly #waiting: { readonly open: OpenBatch; readonly row: number }[] = []
+  readonly #waiting: WaitingRow[] = []
   #pulling = false
   #ended = false
   #failure: { readonly cause: unknown } | undefined
@@ -102,7 +112,12 @@ export class RowLine {
     while (this.#pool?.free && !this.#crash) {
       const next = this.#waiting.shift()
       if (!next) break
-      void this.#work(this.#pool, next.open, next.row)
+      try {
+        const { open, row } = next
+        void this.#work(this.#pool, { open, row }, this.#taskRow(next))
+      } catch (cause) {
+        this.#crash = { cause, ids: [] }
+      }
     }
     const rows = 2 * this.#plan.threads
     if (this.#ended || this.#pulling || this.#waiting.length >= rows) return
@@ -126,27 +141,36 @@ export class RowLine {
   }
 
   async #add(batch: RecordBatch): Promise<void> {
-    const { tasks, threads, roomBytes } = this.#plan
+    const { tasks, threads, roomBytes, kept } = this.#plan
     const adds = await this.#plan.adds(batch.schema)
     if (this.#ended) return
     const returns = adds.map((f) => f.name)
     this.#pool ??= new TaskPool({ tasks, returns, room: roomFor(roomBytes) }, threads)
     const outcomes = Array.from({ length: batch.numRows }, () => undefined)
-    const open: OpenBatch = { batch, adds, outcomes }
+    const open: OpenBatch = { batch: kept(batch), adds, outcomes }
     this.#open.push(open)
     this.#plan.onRows((this.#rows += batch.numRows))
-    for (let row = 0; row < batch.numRows; row++) this.#waiting.push({ open, row })
+    for (let row = 0; row < batch.numRows; row++) this.#waiting.push({ open, input: batch, row })
   }
 
-  async #work(pool: TaskPool, { batch, outcomes }: OpenBatch, row: number): Promise<void> {
+  /** What the tasks read of a row, copied. */
+  #taskRow({ input, row }: WaitingRow): TaskRow {
+    const values: Record<string, TaskValue> = {}
+    for (const field of input.schema.fields)
+      if (this.#plan.reads.includes(field.name)) {
+        const read = this.#plan.samples.includes(field.name) && isSamples(field)
+        values[field.name] = (read ? samplesAt : valueAt)(field, column(input, field.name), row)
+      }
+    return values
+  }
+
+  async #work(
+    pool: TaskPool,
+    { open: { batch, outcomes }, row }: Omit<WaitingRow, 'input'>,
+    values: TaskRow,
+  ): Promise<void> {
     try {
-      const input: Record<string, TaskValue> = {}
-      for (const field of batch.schema.fields)
-        if (this.#plan.reads.includes(field.name)) {
-          const read = this.#plan.samples.includes(field.name) && isSamples(field)
-          input[field.name] = (read ? samplesAt : valueAt)(field, column(batch, field.name), row)
-        }
-      outcomes[row] = await pool.run(input)
+      outcomes[row] = await pool.run(values)
       this.#plan.onRows(--this.#rows)
     } catch (cause) {
       this.#crash ??= { cause, ids: [] }

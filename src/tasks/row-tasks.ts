@@ -115,6 +115,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
     reads,
     samples: specs.flatMap(({ samples }) => samples ?? []),
     adds: async (input) => (await added(specs, input)).filter((f) => isWanted(f, context)),
+    kept: (input) => withoutHeavy(input, context.columns),
     threads: run?.threads ?? availableParallelism(),
     roomBytes: memoryOf(chain.stages[0] as TaskFlow, context),
     onRows: rowsMarked(slots),
@@ -123,7 +124,7 @@ async function* work(chain: TaskChain, context: Context): AsyncGenerator<RecordB
   for await (const done of line.results()) {
     if (done instanceof Barrier) for (const slot of slots) slot.save(done)
     if (done instanceof Control) yield done
-    else yield* finished(done, specs, counts, context)
+    else yield* finished(done, specs, counts)
   }
   if (!signal.aborted) for (const slot of slots) slot.end()
 }
@@ -178,14 +179,12 @@ function* finished(
   open: OpenBatch,
   specs: readonly RowTaskSpec[],
   counts: readonly Counts[],
-  context: Context,
 ): Generator<RecordBatch | Control> {
   const { kept, values, rejects, failed } = sorted(open, specs)
   const rows = open.outcomes.length
   count(counts, specs, { rows, failed })
-  const carried = withoutHeavy(open.batch, context.columns)
   for (const [from, to] of rows === 0 ? [[0, 0] as const] : pieces(values)) {
-    const rest = to - from === rows ? carried : take(carried, kept.slice(from, to))
+    const rest = to - from === rows ? open.batch : take(open.batch, kept.slice(from, to))
     const part = values.slice(from, to)
     yield withColumns(
       rest,
