@@ -100,7 +100,8 @@ export interface FromFilesOptions {
  * - Delivery: each file once; a resumed run goes on after the last file of the checkpoint.
  * - Watch: each path once, when its file has stayed as it is for `settleMs`, in the order in which they settle; a file
  *   that is written again, or goes, changes nothing, and one that is moved is another. Holds the names of all files
- *   given, which a run with checkpoints keeps in a log. What comes behind a link to a folder is found at the next start.
+ *   given, which a run with checkpoints keeps in a log. What the system does not tell of (some files in
+ *   a new folder, all behind a link to a folder) is found when all is listed again: see `relistMs`.
  *
  * @throws {OptionError} at the call, if an option is wrong; on the stream, if `labels` matches no path
  * @throws {ConnectorError} on the stream, if a location does not exist, cannot be read, or has no picture

@@ -37,6 +37,8 @@ export interface Look {
 export interface Told {
   /** A file has come, or has changed. */
   readonly found: (found: Found) => void
+  /** A folder has come. Of what came into it before it was watched, nobody tells. */
+  readonly folder: () => void
   /** The watch cannot go on. */
   readonly failed: (error: unknown) => void
 }

@@ -18,7 +18,8 @@ export interface Watched {
 
 /**
  * Has the system tell of files that come or change under a folder, until the signal aborts. Hidden folders are
- * not entered, nor are links to folders: what comes there is found by a walk only.
+ * not entered, nor are links to folders: what comes there is found by a walk only. So is what comes into a new
+ * folder after chokidar has read it and before it watches it.
  */
 export async function watchFolder(
   folder: BytePath,
@@ -39,6 +40,11 @@ export async function watchFolder(
     if (glob && !glob.matchesPath(way)) return
     const bytes = Buffer.from(path)
     const kind = (await leadsOutside(bytes, inside)) ? 'outside' : 'file'
+    // A link to a folder comes as a file would.
+    if (kind === 'file' && (await stat(bytes)).isDirectory()) {
+      told.folder()
+      return
+    }
     const found: Found = { path: bytePath(way), kind }
     told.found(kind === 'outside' ? { ...found, cause: leadsOut } : found)
   }
@@ -50,6 +56,9 @@ export async function watchFolder(
   for (const event of ['add', 'change'] as const)
     // A file that is gone by now has nothing to be told of.
     watcher.on(event, (path) => void look(path).catch(() => undefined))
+  watcher.on('addDir', () => {
+    told.folder()
+  })
   const ready = once(watcher, 'ready')
   watcher.on('error', failed)
   await ready

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+import { isMissing } from '../disk.ts'
 import { Deferred } from '../flow/deferred.ts'
 import type { FileRoot } from './file-root.ts'
 import { unreadable } from './file-roots.ts'
@@ -18,12 +20,28 @@ export interface Watching extends WatchSettings {
 /** How often a bucket is listed, unless it is said. */
 const bucketPollMs = 60_000
 
+/** How soon all is listed after a folder has come: there the system may have told nothing of a file. */
+const soonMs = 1000
+
+/** Of the time at most one part in this many goes into listing what the system tells of as well. */
+const parts = 20
+
 /** A file that may still be written. */
 interface Waiting {
   readonly file: Placed
   readonly mark: string
   /** When it was found to be like that. */
   readonly since: number
+}
+
+/** When all of a root is listed. */
+interface List {
+  /** The next time. */
+  due: number
+  /** From then to the time after, where the system tells: each time twice as long. */
+  waitMs: number
+  /** What the last one took. */
+  tookMs: number
 }
 
 /**
@@ -57,13 +75,15 @@ class Watch {
   readonly #told = new Map<string, Placed>()
   #bell = new Deferred()
   #failure: { readonly error: unknown } | undefined
-  /** When all is listed next, by root; those of which the system tells are listed once. */
-  readonly #due: number[]
+  /** By root. */
+  readonly #lists: List[]
 
   constructor(watching: Watching) {
     this.#watching = watching
-    this.#due = watching.roots.map(() => 0)
+    this.#lists = watching.roots.map(() => ({ due: 0, waitMs: soonMs, tookMs: 0 }))
     watching.signal.addEventListener('abort', this.#ring)
+    // Each root listens to it.
+    setMaxListeners(0, this.#stopping.signal)
   }
 
   readonly #ring = (): void => {
@@ -78,6 +98,9 @@ class Watch {
         found: (found: Found): void => {
           this.#told.set(keyOf(at, found), placed(root, at, found))
           this.#ring()
+        },
+        folder: (): void => {
+          this.#listSoon(at)
         },
         failed: (error: unknown): void => {
           this.#failure ??= { error }
@@ -118,27 +141,54 @@ class Watch {
     const soon = [...this.#waiting.values()].flatMap(({ file, since }) =>
       this.#isTold(file.position.root) ? [since + settleMs] : [],
     )
-    const next = Math.min(...soon, ...this.#due)
+    const next = Math.min(...soon, ...this.#lists.map(({ due }) => due))
     const timer = setTimeout(this.#ring, Math.min(2 ** 30, Math.max(1, next - Date.now())))
     if (this.#told.size === 0 && !this.#failure && !signal.aborted) await this.#bell.promise
     clearTimeout(timer)
     this.#bell = new Deferred()
   }
 
+  /** After a folder has come, or a file of which nobody told. */
+  #listSoon(at: number): void {
+    const list = this.#lists[at]
+    if (!list) return
+    list.waitMs = soonMs
+    const due = Date.now() + this.#untilNext(list)
+    if (due >= list.due) return
+    list.due = due
+    this.#ring()
+  }
+
+  #untilNext({ waitMs, tookMs }: List): number {
+    return Math.min(this.#watching.relistMs, Math.max(waitMs, tookMs * parts))
+  }
+
   async *#listed(): AsyncGenerator<Placed> {
     const { roots, pollMs = bucketPollMs, settleMs, seen, signal } = this.#watching
     for (const [at, root] of roots.entries()) {
-      if (Date.now() < (this.#due[at] ?? 0)) continue
+      const list = this.#lists[at]
+      if (!list || Date.now() < list.due) continue
       const gone = new Set(this.#waitingIn(root))
+      const again = list.due > 0 && this.#isTold(at)
+      list.due = Infinity
+      let from = Date.now()
       for await (const found of root.find(undefined, signal)) {
         if (found.path === '') throw unreadable(root.location, found.cause)
         const file = placed(root, at, found)
-        gone.delete(keyOf(at, found))
-        if (!seen(file)) yield file
+        const key = keyOf(at, found)
+        gone.delete(key)
+        if (seen(file) || isGone(found)) continue
+        if (again && !this.#told.has(key) && !this.#waiting.has(key)) this.#listSoon(at)
+        const before = Date.now()
+        yield file
+        from += Date.now() - before
       }
+      list.tookMs = Date.now() - from
       for (const key of gone) this.#waiting.delete(key)
-      const again = this.#waitingIn(root).length > 0 ? Math.min(pollMs, settleMs) : pollMs
-      this.#due[at] = this.#isTold(at) ? Infinity : Date.now() + again
+      const polled = this.#waitingIn(root).length > 0 ? Math.min(pollMs, settleMs) : pollMs
+      const next = this.#isTold(at) ? this.#untilNext(list) : polled
+      list.due = Math.min(list.due, Date.now() + next)
+      list.waitMs = Math.min(2 ** 30, list.waitMs * 2)
     }
   }
 
@@ -168,6 +218,11 @@ class Watch {
     if (!same) this.#waiting.set(key, { file, mark: look.mark, since: now })
     return false
   }
+}
+
+/** A folder that went while all was listed. */
+function isGone({ kind, cause }: Found): boolean {
+  return kind === 'unreadable' && isMissing(cause)
 }
 
 function placed(root: FileRoot, at: number, found: Found): Placed {

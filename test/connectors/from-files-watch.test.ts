@@ -146,6 +146,35 @@ describe('fromFiles with watch', () => {
     await watched.end()
   })
 
+  it('finds what the system does not tell of, as in a link to a folder', async () => {
+    const aside = `${root}-aside`
+    await mkdir(aside)
+    await symlink(aside, join(root, 'link'))
+    await put('a.png')
+    const watched = new Watched(root, { links: 'all', watch: { ...quick, relistMs: 50 } })
+    expect(await watched.next(1)).toEqual(['a.png'])
+    await writeFile(join(aside, 'b.png'), png)
+    expect(await watched.next(1)).toEqual(['link/b.png'])
+    expect(await watched.end()).toEqual([])
+  })
+
+  it('finds what comes into a new folder before it is watched', async () => {
+    const folders = Array.from({ length: 100 }, (_, at) => `${String(at)}/in`)
+    await put('a.png')
+    const watched = new Watched(root)
+    await watched.next(1)
+    await Promise.all(
+      folders.map(async (folder) => {
+        for (let file = 0; file < 4; file++) {
+          await put(`${folder}/${String(file)}.png`)
+          await sleep(file)
+        }
+      }),
+    )
+    expect(await watched.next(400)).toHaveLength(400)
+    expect(await watched.end()).toEqual([])
+  })
+
   it('keeps to globs, hidden names and links as a walk does', async () => {
     await put('a.png')
     await symlink('/etc/hostname', join(root, 'out.png'))
@@ -178,6 +207,7 @@ describe('fromFiles with watch', () => {
   it.each([
     { watch: { settleMs: -1 } },
     { watch: { pollMs: 0 } },
+    { watch: { relistMs: 0 } },
     { watch: { poll: 3 } as object },
     { watch: 'yes' as unknown as boolean },
   ])('refuses %j', (options) => {
