@@ -17,9 +17,9 @@ export const usualThresholds: Readonly<Record<OutlierMethod, number>> = {
 /** Below it logarithms do not tell values apart. */
 const leastOfLog = 1e-6
 
-/** Where a value lies beside others: at its logarithm, of a metric whose ratios count, else at itself. */
+/** Where a value lies beside others: at its logarithm, of a metric whose ratios count, else at itself; what is not finite has no place. */
 export function placeOf(value: number, byLog: boolean): number {
-  return byLog ? Math.log(Math.max(value, leastOfLog)) : value
+  return byLog && Number.isFinite(value) ? Math.log(Math.max(value, leastOfLog)) : value
 }
 
 /** The value at a place. */

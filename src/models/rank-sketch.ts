@@ -88,7 +88,7 @@ export class RankSketch {
       least += gaps[i]!
       // Rows up to a number from this entry to the next: from `least` to one less than the last rank of the next.
       const most = i + 1 < values.length ? least + gaps[i + 1]! + spans[i + 1]! - 1 : least
-      end = Math.max(end, (least + most) >>> 1)
+      end = Math.max(end, Math.floor((least + most) / 2))
       ends[i] = end
     }
     return (this.#ranked = new RankedValues(values.slice(), ends))

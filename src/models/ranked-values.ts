@@ -46,7 +46,9 @@ export class RankedValues {
   /** The mean of the rows on both sides of `share` of the way from the first to the last (0.5: the median). */
   middle(share: number): number {
     const index = share * (this.count - 1)
-    return (this.at(Math.floor(index)) + this.at(Math.ceil(index))) / 2
+    const low = this.at(Math.floor(index))
+    // Halved before they are added: the sum of two large values may be infinite.
+    return Number.isInteger(index) ? low : low / 2 + this.at(Math.ceil(index)) / 2
   }
 
   /** The rows with each of the values: `visit(value, rows)`, ascending; equal values are put together. */

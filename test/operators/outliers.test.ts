@@ -275,6 +275,24 @@ describe('outliers', () => {
     )
   })
 
+  it.each(['fit', 'online'] as const)(
+    'has no place for −∞ among ratios, in mode %s',
+    async (mode) => {
+      const bytes = Float64Array.from({ length: 60 }, (_, i) => 900 + i)
+      ;[bytes[5], bytes[6]] = [-Infinity, Infinity]
+      const of = batchOf([
+        textColumn(
+          'id',
+          [...bytes].map((_, i) => String(i)),
+        ),
+        float64Column('bytes', bytes),
+      ])
+      const found = await answers(flowIn(25, { of }), { mode })
+      expect([found[5]?.score, found[6]?.score]).toEqual([null, null])
+      expect(found.every(({ metrics }) => metrics.length === 0)).toBe(true)
+    },
+  )
+
   it('takes numbers of any type', async () => {
     const values = Array.from({ length: 40 }, (_, i) => (i === 3 ? null : i === 9 ? 1000 : i % 5))
     const of = batchOf([

@@ -44,6 +44,13 @@ describe('summarize', () => {
     ])
   })
 
+  it('reads off values whose sum is beyond the largest number', async () => {
+    const huge = batchOf([float64Column('x', Float64Array.of(1e308, 1.5e308, 1.7e308))])
+    const { batches } = await gather(flowOf([huge]).pipe(summarize()))
+    const row = batches[0]?.get(0)?.toJSON()
+    expect(row).toMatchObject({ min: 1e308, p25: 1.25e308, median: 1.5e308, max: 1.7e308 })
+  })
+
   it('takes the places of lists by themselves', async () => {
     const rows = await rowsOf({ columns: ['channels'] })
     expect(rows.map(({ column, count, missing, mean }) => [column, count, missing, mean])).toEqual([

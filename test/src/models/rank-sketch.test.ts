@@ -55,6 +55,21 @@ describe('RankSketch', () => {
     expect(sketchOf(many).size).toBeLessThan(1000)
   })
 
+  it('counts more rows than 32 bits', () => {
+    const rows = 2 ** 33
+    const sketch = RankSketch.fromState(error, {
+      count: rows,
+      values: Float64Array.of(0, 1, 2),
+      gaps: Float64Array.of(1, rows / 2, rows / 2 - 1),
+      spans: new Float64Array(3),
+      pending: new Float64Array(0),
+    })
+    const ranked = sketch.ranked()
+    expect(ranked.count).toBe(rows)
+    // Its last possible rank lies halfway to the end of all rows.
+    expect(ranked.upTo(1)).toBe((rows / 2 + 1 + rows - 1) / 2)
+  })
+
   it('goes on from its state as if nothing had happened', () => {
     const next = random(5)
     const values = Float64Array.from({ length: 3000 }, next)
