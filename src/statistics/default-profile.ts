@@ -1,4 +1,4 @@
-import { zerosIn } from '../kernels/distribution.ts'
+import { quantilesOf, zerosIn } from '../kernels/distribution.ts'
 import { cutSamples } from '../kernels/cut-samples.ts'
 import { fullScale, type Samples } from '../kernels/samples.ts'
 import type { Measures, Part, Scale } from './measures.ts'
@@ -37,7 +37,7 @@ export const defaultProfile: Profile = {
     entropy: ofSamples(({ entropy }) => entropy),
     brightness: ofSamples((measures) => measures.quantile(0.25)),
     darkness: ofSamples((measures) => measures.quantile(0.75)),
-    contrast: ofSamples((measures) => measures.quantile(0.99) - measures.quantile(0.01)),
+    contrast: ofSamples(contrastOf),
     sharpness: ofSamples((measures) => {
       const { count, std } = measures.edges()
       return count === 0 ? NaN : std / measures.picture.scale.range / mostEdge
@@ -68,6 +68,12 @@ function distanceOf({ picture: { part, whole } }: Measures): number {
   const across = part.left + part.width / 2 - samples.width / 2
   const down = part.top + part.height / 2 - samples.height / 2
   return Math.hypot(across, down) / (Math.hypot(samples.width, samples.height) / 2)
+}
+
+/** Subtracted as stored, so that the same levels apart are the same contrast, not one that is rounded otherwise. */
+function contrastOf({ stored, picture }: Measures): number {
+  const [low = NaN, high = NaN] = quantilesOf(stored, [0.01, 0.99])
+  return (high - low) / picture.scale.range
 }
 
 function unlessConstant({ moments }: Measures, value: number): number {

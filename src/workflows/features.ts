@@ -24,7 +24,7 @@ export interface FeatureSettings {
 }
 
 /** Raised when decoding, statistics, hashing or thumbnails change, so that what an older version stored is made again. */
-const recipe = 'millrace-2'
+const recipe = 'millrace-3'
 
 const statistics = [
   ...['size', 'aspect_ratio', 'depth', 'mean', 'std', 'var', 'skew', 'kurtosis', 'entropy'],

@@ -41,6 +41,14 @@ describe('defaultProfile', () => {
     }
   })
 
+  it('says the same contrast of the same levels apart, to the last bit', () => {
+    const found = Array.from({ length: 70 }, (_, low) => {
+      const data = Uint8Array.from({ length: 100 }, (_, i) => low + (i % 2) * 185)
+      return statisticsOf(pictureOf(grayOf(data, 10)).all)['contrast']
+    })
+    expect(new Set(found)).toEqual(new Set([185 / 255]))
+  })
+
   it('stays within 0..1, with all samples 0, all at full scale, and black beside white', () => {
     const names = ['mean', 'std', 'brightness', 'darkness', 'contrast', 'sharpness', 'zeros']
     const checker = Uint8Array.from({ length: 400 }, (_, i) => 255 * ((i + Math.floor(i / 20)) % 2))
