@@ -17,7 +17,7 @@ export const twoSample = JSON.parse(
         readonly cvm: Result
         readonly mwu_greater: Result
         readonly wasserstein: number
-        readonly iqr: number
+        readonly scale: number
         readonly psi: Result
       }
     >

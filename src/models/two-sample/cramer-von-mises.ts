@@ -10,8 +10,10 @@ const far = 4
 /**
  * The two-sample Cramér–von Mises test: T, the mean squared difference of the two shares at or below a value.
  *
- * Ties have the mean of their ranks. The p-value is exact up to 20 rows in the larger sample; above, T is brought to the mean and
- * variance of its limit, whose distribution is taken.
+ * Of ties T is the mean over all orders that they could be in, so that they alone are no difference; the p-value is then too large, if anything. (With the
+ * mean of their ranks, as scipy has it, T grows with the ties: two samples of one value are at p = 0.)
+ *
+ * The p-value is exact up to 20 rows in the larger sample; above, T is brought to the mean and variance of its limit, whose distribution is taken.
  *
  * @param x ascending, at least one value
  * @param y likewise
@@ -22,9 +24,9 @@ const far = 4
 export function cramerVonMises(x: Float64Array, y: Float64Array): TwoSampleResult {
   const [m, n] = [x.length, y.length]
   const [product, all] = [m * n, m + n]
-  const u = rankDistance(x, y)
-  const statistic = u / (product * all) - (4 * product - 1) / (6 * all)
-  if (Math.max(m, n) <= exactRows) return { statistic, pValue: exactP(u, m, n) }
+  const squares = squaredSteps(x, y)
+  const statistic = squares / (product * all * all)
+  if (Math.max(m, n) <= exactRows) return { statistic, pValue: exactP(squares, m, n) }
   const mean = (1 + 1 / all) / 6
   const spread =
     ((all + 1) * (4 * product * all - 3 * (m * m + n * n) - 2 * product)) /
@@ -33,33 +35,39 @@ export function cramerVonMises(x: Float64Array, y: Float64Array): TwoSampleResul
   return { statistic, pValue: limitP(normalized) }
 }
 
-/** m Σ (rank of the i-th of x − i)² + n Σ (rank of the j-th of y − j)², with ranks among all. */
-function rankDistance(x: Float64Array, y: Float64Array): number {
+/**
+ * Σ (i n − j m)² over all rows in order, i of x and j of y at or below each. Of tied rows the mean over their orders: i n − j m goes on evenly, and its square
+ * is larger by the variance of a draw without replacement.
+ */
+function squaredSteps(x: Float64Array, y: Float64Array): number {
+  const [m, n] = [x.length, y.length]
   let i = 0
   let j = 0
-  let u = 0
-  while (i < x.length || j < y.length) {
+  let sum = 0
+  while (i < m || j < n) {
     const value = Math.min(x[i] ?? Infinity, y[j] ?? Infinity)
     const [fromX, fromY] = [i, j]
-    while (i < x.length && x[i] === value) i++
-    while (j < y.length && y[j] === value) j++
-    const rank = (fromX + fromY + 1 + i + j) / 2
-    for (let at = fromX; at < i; at++) u += x.length * (rank - at - 1) ** 2
-    for (let at = fromY; at < j; at++) u += y.length * (rank - at - 1) ** 2
+    while (i < m && x[i] === value) i++
+    while (j < n && y[j] === value) j++
+    const [tiedX, tiedY] = [i - fromX, j - fromY]
+    const tied = tiedX + tiedY
+    const before = fromX * n - fromY * m
+    const step = (tiedX * n - tiedY * m) / tied
+    sum += tied * before ** 2 + before * step * tied * (tied + 1)
+    sum += (step ** 2 * tied * (tied + 1) * (2 * tied + 1)) / 6
+    sum += ((m + n) ** 2 * tiedX * tiedY * (tied + 1)) / (6 * tied)
   }
-  return u
+  return sum
 }
 
 /**
- * How many of all ways to put the rows in order have a U of at least `u`: by place of the walk from (0, 0) to (m, n), how
+ * How many of all ways to put the rows in order have a sum of at least `squares`: by place of the walk from (0, 0) to (m, n), how
  * likely each sum of squared steps (a i − b j)² is, in whole numbers.
  */
-function exactP(u: number, m: number, n: number): number {
-  const common = (m * n) / greatestDivisor(m, n)
-  const [a, b] = [common / m, common / n]
-  const zeta = Math.floor(
-    (common ** 2 * (m + n) * (6 * u - m * n * (4 * m * n - 1))) / (6 * (m * n) ** 2) + 1e-6,
-  )
+function exactP(squares: number, m: number, n: number): number {
+  const divisor = greatestDivisor(m, n)
+  const [a, b] = [n / divisor, m / divisor]
+  const zeta = Math.floor(squares / divisor ** 2 + 1e-6)
   let column: Map<number, number>[] = []
   for (let i = 0; i <= m; i++) {
     const next: Map<number, number>[] = []

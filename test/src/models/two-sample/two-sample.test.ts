@@ -37,7 +37,7 @@ describe.each(pairs)('of $name', ({ x, y, expected }) => {
     expectResult(kolmogorovSmirnov(y, x), expected.ks)
   })
 
-  it('cramerVonMises is cramervonmises_2samp', () => {
+  it('cramerVonMises is cramervonmises_2samp, of ties the mean over their orders', () => {
     const got = cramerVonMises(x, y)
     // Far out scipy's sum is cut off too early: of 1e-19 it makes 1e-10.
     if (expected.cvm[1] > 1e-6) expectResult(got, expected.cvm, 1e-7)
@@ -49,10 +49,10 @@ describe.each(pairs)('of $name', ({ x, y, expected }) => {
     expectResult(mannWhitneyGreater(x, y), expected.mwu_greater)
   })
 
-  it('wasserstein is wasserstein_distance, by the interquartile range', () => {
+  it('wasserstein is wasserstein_distance, by the interquartile range, or the range where that is 0', () => {
     const { distance, statistic } = wasserstein(x, y, { permutations: 9, random: new Random(1) })
     expect(distance).toBeCloseTo(expected.wasserstein, 12)
-    expect(statistic).toBeCloseTo(expected.wasserstein / expected.iqr, 12)
+    expect(statistic).toBeCloseTo(expected.wasserstein / expected.scale, 12)
   })
 
   it('populationStability is its formula in numpy', () => {
@@ -67,6 +67,32 @@ describe('samples too large for an exact p', () => {
     // scipy takes the distribution of one sample of mn / (m + n) rows, which is the limit and three more terms.
     expectResult(kolmogorovSmirnov(x, y), ks, 2e-3)
     expectResult(cramerVonMises(x, y), cvm, 1e-6)
+  })
+})
+
+describe('cramerVonMises', () => {
+  it.each([5, 300])('finds no difference in %d rows of one value', (rows) => {
+    const constant = new Float64Array(rows).fill(7)
+    expect(cramerVonMises(constant, constant.slice(1)).pValue).toBeGreaterThan(0.3)
+    expect(
+      cramerVonMises(
+        constant,
+        constant.map((v) => v - 1),
+      ).pValue,
+    ).toBeLessThan(0.01)
+  })
+})
+
+describe('populationStability', () => {
+  it('sees that what was one value is below it, above it, or no longer only that', () => {
+    const constant = new Float64Array(300).fill(7)
+    expect(populationStability(constant, constant.slice(1))).toEqual({ statistic: 0, pValue: 1 })
+    for (const other of [6, 8]) {
+      const half = constant.map((value, i) => (i < 150 ? other : value)).sort()
+      const { statistic, pValue } = populationStability(constant, half)
+      expect(statistic).toBeGreaterThan(2)
+      expect(pValue).toBeLessThan(1e-9)
+    }
   })
 })
 
