@@ -66,7 +66,7 @@ const names = ['label', 'boxLabels', 'metrics', 'by', 'per', 'maxLabels'] as con
  * - State: a record for each label. It is the state at a barrier.
  *
  * @throws {OptionError} at the call, if an option is unknown or wrong
- * @throws {SchemaError} if a named column is missing, there are no labels at all, or a column is of another kind
+ * @throws {SchemaError} if a named column is missing, there are no labels at all, a column is of another kind, or `by` is called as a column of the table
  * @throws {DataError} on the stream, if there are more labels than `maxLabels`
  * @example
  * flow.pipe(outliers(), labelStats()) // => { label: 'cat', images: 40, labels: 40, share: 0.2, flagged: 3, … }

@@ -26,13 +26,13 @@ export function diversityIndex(
   let squares = 0
   let entropy = 0
   for (const count of counts) {
-    const share = count / values.length
-    if (!(share > 0)) continue
-    squares += share * share
-    entropy -= share * Math.log(share)
+    squares += count * count
+    if (count > 0) entropy -= (count / values.length) * Math.log(count / values.length)
   }
   if (values.length === 0) return { simpson: 0, shannon: 0 }
-  const shannon = bins > 1 ? entropy / Math.log(bins) : 0
-  if (older) return { simpson: 1 / squares / bins, shannon }
-  return { simpson: bins > 1 ? (1 / squares - 1) / (bins - 1) : 0, shannon }
+  // Of whole numbers: what is even has 1, and not a little more.
+  const effective = values.length ** 2 / squares
+  const shannon = bins > 1 ? Math.min(1, entropy / Math.log(bins)) : 0
+  if (older) return { simpson: effective / bins, shannon }
+  return { simpson: bins > 1 ? (effective - 1) / (bins - 1) : 0, shannon }
 }

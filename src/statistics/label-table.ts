@@ -9,19 +9,33 @@ import {
   Utf8,
 } from 'apache-arrow'
 import { tableOfRows } from '../batch/row-table.ts'
+import { SchemaError } from '../errors.ts'
 import type { LabelColumns, LabelCount, LabelTally, Name } from './label-tally.ts'
 
 /** What a row of the table is for. */
 export type LabelTablePer = 'label' | 'image'
 
-/** The fields of the table, from the columns that were counted. */
+/**
+ * The fields of the table, from the columns that were counted.
+ *
+ * @throws {SchemaError} if the column of the sets is called as another of the table
+ */
 export function labelTableFields(columns: LabelColumns, per: LabelTablePer): Field[] {
-  const { by, metrics } = columns
-  const set = by === undefined ? [] : [new Field(by, new Utf8(), true)]
+  const { by } = columns
+  const counted = countedFields(columns, per)
+  if (by === undefined) return counted
+  if (counted.some(({ name }) => name === by))
+    throw new SchemaError(
+      `Expected option \`by\` of labelStats to be a column that its table does not have itself, got \`${by}\`: rename it first`,
+      { column: by },
+    )
+  return [new Field(by, new Utf8(), true), ...counted]
+}
+
+function countedFields({ metrics }: LabelColumns, per: LabelTablePer): Field[] {
   if (per === 'image')
-    return [...set, count('labels'), count('images'), new Field('share', new Float64(), false)]
+    return [count('labels'), count('images'), new Field('share', new Float64(), false)]
   return [
-    ...set,
     new Field('label', new Utf8(), true),
     ...[count('images'), count('labels'), count('most_per_image')],
     new Field('share', new Float64(), true),
@@ -65,7 +79,7 @@ function labelRows(tally: LabelTally): Row[] {
   return tally.labels.flatMap(([set, labels]) => {
     const counts = labels.map(([, { labels: times }]) => times)
     const all = counts.reduce((sum, times) => sum + times, 0)
-    const most = Math.max(...counts)
+    const most = counts.reduce((a, b) => Math.max(a, b), 0)
     return labels.map(([label, of]): Row => {
       const { images, labels: times, mostPerImage, flagged } = of
       const balance = label === null ? [null, null] : [times / all, most / times]

@@ -49,6 +49,17 @@ describe('diversity', () => {
     expect(rows[0]).toMatchObject({ column: 'label', rows: 6, bins: 2 })
   })
 
+  it('is 1 of what is even, and never more', async () => {
+    for (const rows of [288, 600]) {
+      const names = Array.from({ length: rows }, (_, i) => `s${String(i)}`)
+      const batch = batchOf([textColumn('label', names)])
+      const [row] = await rowsThrough([batch], diversity())
+      expect(row).toMatchObject({ bins: rows, simpson: 1 })
+      expect(row?.['shannon']).toBeLessThanOrEqual(1)
+      expect(row?.['shannon']).toBeCloseTo(1, 12)
+    }
+  })
+
   it('is 0 of what is constant or null', async () => {
     const batch = batchOf([textColumn('label', ['a', 'a']), textColumn('site', [null, null])])
     const rows = await rowsThrough([batch], diversity({ columns: ['site'] }))

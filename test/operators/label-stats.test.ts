@@ -185,11 +185,25 @@ describe('labelStats', () => {
     await expect(pulled(rest, runFrom(barrier.states))).rejects.toThrow(DataError)
   })
 
+  it('counts more labels than a call takes arguments', async () => {
+    const many = Array.from({ length: 130_000 }, (_, i) => `l${String(i)}`)
+    const flow = from([batchOf([textColumn('label', many)])])
+    const table = await lastValueFrom(flow.pipe(labelStats({ maxLabels: 130_000 })))
+    expect(table.numRows).toBe(130_000)
+  })
+
   it('checks its options and columns', async () => {
     expect(() => labelStats({ per: 'box' as never })).toThrow(OptionError)
     expect(() => labelStats({ labels: 'label' } as never)).toThrow(OptionError)
     await expect(statsOf([{ split: 'a' }])).rejects.toThrow(SchemaError)
     await expect(statsOf(pictures, { label: 'class' })).rejects.toThrow(SchemaError)
+    await expect(statsOf(pictures, { by: 'label' })).rejects.toThrow(
+      new SchemaError(
+        'Expected option `by` of labelStats to be a column that its table does not have itself, got `label`: rename it first',
+        { column: 'label' },
+      ),
+    )
+    expect(await statsOf(pictures, { by: 'label', per: 'image' })).toHaveLength(3)
     await expect(statsOf(boxes, { label: 'box_labels' })).rejects.toThrow(
       new SchemaError('Expected column `box_labels` of labelStats to be text, got List<Utf8>', {
         column: 'box_labels',
