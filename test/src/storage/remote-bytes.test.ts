@@ -152,7 +152,10 @@ describe('a checksum', () => {
     s3.inject({ fault: 'wrong checksum', of: 'GetObject' })
     const [read] = ways[way]
     const { location } = places.s3()
-    await expect(opened(location, hasty, read)).rejects.toMatchObject({
+    // With time for each answer, so that it is the damage that ends it.
+    await expect(
+      opened(location, { ...hasty, requestTimeoutMs: 10_000 }, read),
+    ).rejects.toMatchObject({
       code: 'CONNECTOR',
       message: expect.stringMatching(/damaged answer .*checksum/i) as string,
     })
