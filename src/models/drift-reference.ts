@@ -1,7 +1,8 @@
-import { DataError } from '../errors.ts'
 import type { Metric } from '../kernels/distance.ts'
+import { isWhole } from './manifest.ts'
 import { float64Array, type Json, type ModelState, requireState, type StateArray } from './model.ts'
 import { type ReferenceDistance, referenceDistances } from './reference-distance.ts'
+import { areNames, firstUnsorted, savedCheck } from './saved-check.ts'
 import { kernelWidth } from './two-sample/mean-discrepancy.ts'
 
 /** Kind of a saved reference. */
@@ -95,47 +96,91 @@ export function driftReferenceState(reference: DriftReference): ModelState {
 /**
  * The reference that was saved.
  *
- * @throws {DataError} if the state is of another kind, version or shape
+ * @throws {DataError} if the state is of another kind or version, or what it says cannot be
  */
 export function driftReferenceOf(state: ModelState): DriftReference {
   requireState(state, driftReferenceKind, version)
-  const { numbers, categories, embedding } = state.parameters as {
-    numbers: string[]
-    categories: { column: string; nulls: number }[]
-    embedding?: { column: string; metric: Metric; k: number; sigma: number }
-  }
+  const check = savedCheck(state)
+  const { numbers, categories, embedding } = state.parameters
+  check(areNames(numbers), '`numbers` to be a list of different names', numbers)
+  check(Array.isArray(categories), '`categories` to be a list', categories)
+  const texts = (categories as readonly unknown[]).map((category, i) =>
+    savedCategories(state, i, category),
+  )
+  const columns = texts.map(([column]) => column)
+  check(areNames(columns), '`categories` of different columns', columns.join(', '))
   return {
     rowsSeen: state.rowsSeen,
     numbers: new Map(
-      numbers.map((name, i) => [name, float64Array(state, `numbers_${String(i)}`, [null])]),
+      (numbers as readonly string[]).map((name, i) => [
+        name,
+        ascending(state, `numbers_${String(i)}`),
+      ]),
     ),
-    categories: new Map(
-      categories.map(({ column, nulls }, i) => [column, categoriesOf(state, i, nulls)]),
-    ),
-    embedding: embedding && {
-      ...embedding,
-      reference: embeddingOf(state),
-      distances: float64Array(state, 'distances', [null]),
-    },
+    categories: new Map(texts),
+    embedding: embedding === undefined ? undefined : savedEmbedding(state, embedding),
   }
 }
 
-function categoriesOf(state: ModelState, i: number, nulls: number): Categories {
+/** Finite numbers that ascend. */
+function ascending(state: ModelState, name: string): Float64Array {
+  const values = float64Array(state, name, [null])
+  const at = firstUnsorted(values)
+  savedCheck(state)(at < 0, `array \`${name}\` of finite numbers that ascend`, values[at])
+  return values
+}
+
+function savedCategories(state: ModelState, i: number, category: unknown): [string, Categories] {
+  const check = savedCheck(state)
+  const { column, nulls } = Object(category) as Record<string, unknown>
+  check(typeof column === 'string', '`categories` with a `column` each', column)
+  check(isWhole(nulls), '`categories` with a number of `nulls` each', nulls)
   const texts = state.arrays[`texts_${String(i)}`]?.values
-  const counts = float64Array(state, `counts_${String(i)}`, [texts?.length ?? 0])
-  const known = [...counts].map((count, at): [string | null, number] => [
-    String(texts?.[at]),
-    count,
-  ])
-  return new Map(nulls > 0 ? [...known, [null, nulls]] : known)
+  check(areNames(texts), `array \`texts_${String(i)}\` of different texts`, texts)
+  const names = texts as readonly string[]
+  const counts = float64Array(state, `counts_${String(i)}`, [names.length])
+  const wrong = counts.find((count) => !isWhole(count) || count === 0)
+  check(wrong === undefined, `array \`counts_${String(i)}\` of positive whole numbers`, wrong)
+  const rows = counts.reduce((a, b) => a + b, nulls as number)
+  check(rows <= state.rowsSeen, `\`categories\` of at most ${String(state.rowsSeen)} rows`, rows)
+  const known = names.map((text, at): [string | null, number] => [text, counts[at] ?? 0])
+  const none: [string | null, number][] = nulls === 0 ? [] : [[null, nulls as number]]
+  return [column as string, new Map([...known, ...none])]
+}
+
+function savedEmbedding(state: ModelState, embedding: unknown): ReferenceEmbedding {
+  const check = savedCheck(state)
+  const { column, metric, k, sigma } = Object(embedding) as Record<string, unknown>
+  check(typeof column === 'string', '`embedding` with a `column`', column)
+  const metrics: readonly unknown[] = ['cosine', 'euclidean'] satisfies Metric[]
+  check(metrics.includes(metric), "a `metric` of 'cosine' or 'euclidean'", metric)
+  check(isWhole(k) && k !== 0, '`k` to be a positive whole number', k)
+  check(Number.isFinite(sigma) && (sigma as number) > 0, 'a width `sigma` above 0', sigma)
+  const reference = embeddingOf(state)
+  const distances = ascending(state, 'distances')
+  check((distances[0] ?? 0) >= 0, 'array `distances` of at least 0', distances[0])
+  const { rows } = reference
+  check(distances.length <= rows, `at most ${String(rows)} \`distances\``, distances.length)
+  return {
+    column: column as string,
+    metric: metric as Metric,
+    // As many as there are, where there are fewer: nothing is made of the size that was written.
+    k: Math.min(k as number, Math.max(1, rows)),
+    sigma: sigma as number,
+    reference,
+    distances,
+  }
 }
 
 function embeddingOf(state: ModelState): ReferenceDistance['reference'] {
-  const array = state.arrays['embedding']
-  const [rows, columns] = array?.shape ?? []
-  if (array?.values instanceof Float32Array && rows !== undefined && columns !== undefined)
-    return { rows, columns, values: array.values }
-  throw new DataError('Expected array `embedding` of float32 in two dimensions, got another', {
-    url: state.origin ?? 'memory',
-  })
+  const check = savedCheck(state)
+  const { shape = [], values } = state.arrays['embedding'] ?? {}
+  const [rows = 0, columns = 0] = shape
+  const fits = shape.length === 2 && columns > 0 && rows * columns === values?.length
+  check(fits, 'array `embedding` of two dimensions', shape.join('×'))
+  check(values instanceof Float32Array, 'array `embedding` of float32', values)
+  const floats = values as Float32Array
+  const wrong = floats.find((value) => !Number.isFinite(value))
+  check(wrong === undefined, 'array `embedding` of finite numbers', wrong)
+  return { rows, columns, values: floats }
 }

@@ -115,7 +115,8 @@ function isShape(value: unknown): boolean {
   return Array.isArray(value) && value.length <= modelLimits.dimensions && value.every(isWhole)
 }
 
-function isWhole(value: unknown): boolean {
+/** Whether it is a whole number, not below 0. */
+export function isWhole(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 

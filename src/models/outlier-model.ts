@@ -1,7 +1,8 @@
-import { DataError } from '../errors.ts'
+import { isWhole } from './manifest.ts'
 import { float64Array, type Json, type ModelState, requireState } from './model.ts'
 import type { OutlierLimits } from './outlier-methods.ts'
 import { RankedValues } from './ranked-values.ts'
+import { areNames, firstUnsorted, type SavedCheck, savedCheck } from './saved-check.ts'
 
 /** What is known of a metric: its bounds, and the ranks of its values. */
 export interface KnownMetric {
@@ -62,39 +63,37 @@ export class OutlierModel implements OutlierBounds {
   /**
    * A model from what {@link OutlierModel.state} gave.
    *
-   * @throws {DataError} if it is of another kind or version, or its arrays do not fit one another
+   * @throws {DataError} if it is of another kind or version, or what it says cannot be
    */
   static fromState(state: ModelState): OutlierModel {
-    requireState(state, kind, version)
-    const columns = state.parameters['columns'] as readonly string[]
-    const groups = state.parameters['groups'] as readonly (string | null)[]
-    const log = state.parameters['log'] as readonly string[]
-    const by = state.parameters['by'] as string | null
+    const { columns, log, by, groups } = savedParameters(state)
     const count = groups.length * columns.length
     const limits = float64Array(state, 'limits', [count, 4])
     const sizes = float64Array(state, 'sizes', [count])
     const values = float64Array(state, 'values', [null])
     const ends = float64Array(state, 'ends', [values.length])
+    const check = savedCheck(state)
     let at = 0
     function known(index: number): KnownMetric | undefined {
+      const four = limits.subarray(index * 4, index * 4 + 4)
+      const [lower = NaN, upper = NaN, lowerScale = NaN, upperScale = NaN] = four
       const from = at
-      at += sizes[index] ?? 0
-      const [lower = NaN, upper = NaN, lowerScale = NaN, upperScale = NaN] = limits.subarray(
-        index * 4,
-        index * 4 + 4,
-      )
-      if (Number.isNaN(lower)) return undefined
+      const size = sizes[index] ?? NaN
+      check(isWhole(size) && size <= values.length - from, '`sizes` within the values', size)
+      at += size
+      if (four.every(Number.isNaN)) {
+        check(size === 0, 'no values of a metric without bounds', size)
+        return undefined
+      }
+      checkLimits(check, four)
       const ranked = new RankedValues(values.slice(from, at), ends.slice(from, at))
+      checkRanked(check, ranked, state.rowsSeen)
       return { limits: { lower, upper, lowerScale, upperScale }, ranked }
     }
     const all = new Map(
       groups.map((group, g) => [group, columns.map((_, i) => known(g * columns.length + i))]),
     )
-    if (at !== values.length)
-      throw new DataError(
-        `Expected ${String(at)} values of the metrics in the model, got ${String(values.length)}`,
-        { url: state.origin ?? 'memory' },
-      )
+    check(at === values.length, `${String(at)} values of the metrics`, values.length)
     return new OutlierModel({ columns, log, by: by ?? undefined, rowsSeen: state.rowsSeen }, all)
   }
 
@@ -127,6 +126,42 @@ export class OutlierModel implements OutlierBounds {
       rowsSeen: this.rowsSeen,
     }
   }
+}
+
+function savedParameters(state: ModelState): {
+  readonly columns: readonly string[]
+  readonly log: readonly string[]
+  readonly by: string | null
+  readonly groups: readonly (string | null)[]
+} {
+  requireState(state, kind, version)
+  const check = savedCheck(state)
+  const { columns, log, by = null, groups } = state.parameters
+  check(areNames(columns), '`columns` to be a list of different names', columns)
+  check(
+    areNames(log) && log.every((name) => (columns as readonly string[]).includes(name)),
+    '`log` to be a list of some of the `columns`',
+    log,
+  )
+  check(by === null || typeof by === 'string', '`by` to be a name or null', by)
+  const labels: unknown = Array.isArray(groups) ? groups.filter((group) => group !== null) : groups
+  const isOnce = Array.isArray(groups) && new Set(groups).size === groups.length
+  check(isOnce && areNames(labels), '`groups` to be a list of different labels', groups)
+  return { columns, log, by, groups } as ReturnType<typeof savedParameters>
+}
+
+function checkLimits(check: SavedCheck, [lower, upper, ...scales]: Float64Array): void {
+  check(lower !== undefined && lower < Infinity, 'a bound below', lower)
+  check(upper !== undefined && upper > -Infinity, 'a bound above', upper)
+  for (const scale of scales) check(scale >= 0, 'a scale of at least 0', scale)
+}
+
+function checkRanked(check: SavedCheck, { values, ends, count }: RankedValues, rows: number): void {
+  const unsorted = firstUnsorted(values)
+  check(unsorted < 0, '`values` of a metric that are finite and ascend', values[unsorted])
+  const lost = ends?.findIndex((end, i) => !isWhole(end) || end < (ends[i - 1] ?? 0)) ?? -1
+  check(lost < 0, '`ends` of a metric that are whole and ascend', ends?.[lost])
+  check(count <= rows, `\`ends\` of at most ${String(rows)} rows`, count)
 }
 
 /** A metric with the values that are beyond its bounds, which is all that reasons need. */
