@@ -64,13 +64,14 @@ async function writePage(
   const files = filesIn(options.out)
   const tablesSeconds = seconds(started.at)
   const pageStarted = performance.now()
+  const counts = itemCounts(ran)
   const summary: Summary = {
     sources: options.sources.map(({ path, split }) => (split ? `${split}=${path}` : path)),
-    ...itemCounts(ran),
+    ...counts,
     ...(parts.duplicates && (await groupsIn(files.groups))),
     ...(await labelsIn(files.items)),
     leftOut: leftOut(parts),
-    splitGaps: by_split ? await splitGaps(files.models) : [],
+    splitGaps: by_split && counts.items > 0 ? await splitGaps(files.models) : [],
     decoded: decodedCount(ran),
     startedAt: started.date.toISOString(),
     timings: { tables: tablesSeconds, total: tablesSeconds },

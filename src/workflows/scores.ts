@@ -18,7 +18,7 @@ import { Familiarity, type GroupGap } from '../models/familiarity.ts'
 import { GaussianMixture } from '../models/gaussian-mixture.ts'
 import { restoredModel } from '../models/save.ts'
 import type { ScoreReferences } from './gaps.ts'
-import { putText } from './output-folder.ts'
+import { makeFolder, putText } from './output-folder.ts'
 
 /** Most components that familiarity is estimated in. */
 const mostComponents = 32
@@ -189,8 +189,9 @@ export interface AboutModels {
   readonly neighbors?: boolean
 }
 
-/** Notes what the models in `models` are for. */
+/** Notes what the models in `models` are for; of no rows there are none, so the folder may be new. */
 export async function writeAbout(models: string, about: AboutModels): Promise<void> {
+  await makeFolder(models)
   await putText(modelFolders(models).about, `${JSON.stringify(about)}\n`)
 }
 

@@ -151,6 +151,18 @@ describe('report', () => {
     expect(scripts(page)).toBe(scripts(plain.page))
   })
 
+  it('tells what could not be read where nothing could', async () => {
+    const path = folderWith({
+      'train/a/cut.png': a.subarray(0, 200),
+      'train/a/zero.png': a.subarray(0, 0),
+    })
+    const { items, summary, page, text } = await reported({ sources: [{ path }] })
+    expect(items).toEqual([])
+    expect(summary).toMatchObject({ items: 0, rejects: 2, splitGaps: [] })
+    expect(text).toMatch(/^0 items, 2 rejects\n/)
+    expect(page).toContain('Expected a picture, got no bytes')
+  })
+
   it('needs no pictures where a Parquet file has embeddings', async () => {
     const path = join(newFolder(), 'rows.parquet')
     const [size, width] = [60, 24]
