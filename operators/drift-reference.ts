@@ -2,7 +2,6 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import type { MonoTypeOperatorFunction } from 'rxjs'
 import { select } from '../src/batch/batch.ts'
 import { Reservoir, type ReservoirState } from '../src/batch/reservoir.ts'
-import { requireField } from '../src/batch/schema.ts'
 import {
   categoriesIn,
   chosenColumns,
@@ -11,6 +10,7 @@ import {
   numbersIn,
   requireColumns,
 } from '../src/drift/drift-columns.ts'
+import { SchemaError } from '../src/errors.ts'
 import { operate } from '../src/flow/operate.ts'
 import type { Metric } from '../src/kernels/distance.ts'
 import { saveAtEnd } from '../src/learn/save-at-end.ts'
@@ -88,7 +88,7 @@ const names = ['save', 'columns', 'categories', 'embedding', 'rows', 'k', 'metri
  * - State: up to twice `rows` rows of the columns compared. It is the state at a barrier. At the end each embedding is held against all.
  *
  * @throws {OptionError} at the call, if an option is unknown or out of range
- * @throws {SchemaError} if a named column is missing or of another kind
+ * @throws {SchemaError} if a named column is missing or of another kind, or there is none to compare by
  * @throws {DataError} on the stream, if a value of an embedding is not finite
  * @example
  * train$.pipe(driftReference({ save: 'models/reference' }))
@@ -101,8 +101,12 @@ export function driftReference(
 
   function columnsIn(schema: Schema): DriftColumns {
     const columns = chosenColumns(schema, named)
-    requireField(schema, 'id', { owner: 'driftReference', kind: 'text' })
     requireColumns(schema, columns, { owner: 'driftReference' })
+    if (namesIn(columns).length === 0)
+      throw new SchemaError(
+        `Expected numbers, \`label\` or \`embedding\` for driftReference to compare by, got columns ${schema.names.join(', ')}: name others in \`categories\` or \`embedding\``,
+        { column: 'embedding' },
+      )
     return columns
   }
 

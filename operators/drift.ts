@@ -38,7 +38,7 @@ export interface DriftOptions extends DriftTestOptions {
  *
  * - Rows: n to n, in input order; none waits. Every `windowRows` rows are tested together, and the rows that follow, up to the end of the next window, carry what came out.
  *   Rows behind the last full window are not tested; `driftSummary` does that too.
- * - Columns: those of the reference → with embeddings `ood_distance` (Float64: the mean distance to the `k` nearest of the reference), `ood_percentile` (how many percent of the
+ * - Columns: `id` and those of the reference → with embeddings `ood_distance` (Float64: the mean distance to the `k` nearest of the reference), `ood_percentile` (how many percent of the
  *   reference's own rows are no farther from the rest of it) and `ood_p` (one row's p-value: (1 + those at least as far) / (1 + all)); `drift_window` (Int32: the last window that was tested, from 0), `drift`
  *   (Bool: whether an adjusted p-value is below `alpha`) and `drift_p` (Float64: the smallest of them).
  * - Nulls: without embedding there is no distance, and before the first window is full no drift. Numbers that are null or not finite are not tested; a null category is one of its own.

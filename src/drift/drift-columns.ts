@@ -43,7 +43,7 @@ export function namesIn({ numbers, categories, embedding }: DriftColumns): strin
 }
 
 /**
- * Checks that a schema has the columns, each of its kind, and the embeddings of `length` values.
+ * Checks that a schema has an `id` and the columns, each of its kind, and the embeddings of `length` values.
  *
  * @throws {SchemaError} if not
  */
@@ -52,6 +52,7 @@ export function requireColumns(
   { numbers, categories, embedding }: DriftColumns,
   { owner, length }: { readonly owner: string; readonly length?: number | undefined },
 ): void {
+  requireField(schema, 'id', { owner, kind: 'text' })
   for (const name of numbers) requireField(schema, name, { owner, kind: 'number' })
   for (const name of categories) requireField(schema, name, { owner, kind: 'text' })
   if (embedding === undefined) return

@@ -114,6 +114,13 @@ describe('driftReference', () => {
     expect(() => driftReference({ save: 'x', rows: 0 })).toThrow(OptionError)
     await expect(saved(train, 'c', { columns: ['label'] })).rejects.toThrow(SchemaError)
     await expect(saved(train, 'c', { categories: ['class'] })).rejects.toThrow(SchemaError)
+    const notes = batchOf([textColumn('id', ['a']), textColumn('note', ['b'])])
+    await expect(rowsOut([notes], driftReference({ save: join(folder, 'c') }))).rejects.toThrow(
+      new SchemaError(
+        'Expected numbers, `label` or `embedding` for driftReference to compare by, got columns id, note: name others in `categories` or `embedding`',
+        { column: 'embedding' },
+      ),
+    )
   })
 })
 
@@ -247,6 +254,13 @@ describe('drift', () => {
     expect(() => drift({ model, tests: ['t' as never] })).toThrow(OptionError)
     expect(() => driftSummary({ model, tests: [] })).toThrow(OptionError)
     expect(() => endless().pipe(driftSummary({ model }))).toThrow(OptionError)
+    const nameless = flowOfBatches(
+      batchesOf(train, 200).map((batch) => batch.select(['label', 'x', 'embedding'])),
+    )
+    for (const operator of [drift({ model }), driftSummary({ model })])
+      await expect(flowOf(nameless.pipe(operator)).schema()).rejects.toThrow(
+        'Expected column `id` for drift',
+      )
     const other = [batchOf([textColumn('id', ['a'])])]
     await expect(rowsOut(other, drift({ model }))).rejects.toThrow(SchemaError)
     await writeFile(join(model, 'distances.arrow'), 'x')
