@@ -28,12 +28,29 @@ describe('GrowingHistogram', () => {
       expected: { from: -2, width: 1, counts: [1, 0, 0, 1] },
     },
     {
+      name: 'no more bins than asked for',
+      values: [0, 5],
+      expected: { from: 0, width: 2, counts: [1, 0, 1] },
+    },
+    {
       name: 'what is not finite',
       values: [NaN, 7, Infinity],
       expected: { from: 7, width: 1, counts: [1] },
     },
   ])('counts $name', ({ values, expected }) => {
     expect(histogramOf(values, 5)).toEqual(expected)
+  })
+
+  it('knows how many there are, the least and the greatest', () => {
+    const histogram = new GrowingHistogram()
+    expect([histogram.count, histogram.least, histogram.most]).toEqual([0, Infinity, -Infinity])
+    for (const value of [3, NaN, -7.5, 1000, -Infinity]) histogram.add(value)
+    expect([histogram.count, histogram.least, histogram.most]).toEqual([3, -7.5, 1000])
+  })
+
+  it('keeps 512 bins, whatever is asked for', () => {
+    expect(histogramOf([0, 511], 1000)?.counts).toHaveLength(512)
+    expect(histogramOf([0, 512], 1000)).toMatchObject({ width: 2, counts: { length: 257 } })
   })
 
   it('counts the same in any order, whatever the range', () => {
