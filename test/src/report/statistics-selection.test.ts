@@ -52,6 +52,17 @@ describe('StatisticsSelection', () => {
     ])
   })
 
+  it('counts the logarithms of channels', () => {
+    const selection = new StatisticsSelection()
+    const table = new Table({
+      sharpness: vectorFromArray([10], new Float64()),
+      channel_sharpness: vectorFromArray([[100]], channels),
+    })
+    selection.add(table.batches[0] as RecordBatch)
+    const { logarithms } = selection.finish()[0] ?? {}
+    expect(logarithms?.channels).toEqual([{ from: 2, width: 1, counts: [1] }])
+  })
+
   it('has nothing without metrics', () => {
     const selection = new StatisticsSelection()
     selection.add(batchOf({ other: [1] }))
