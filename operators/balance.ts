@@ -87,7 +87,7 @@ const schema = new Schema([
  * Turns rows into a table of how much each column of metadata says of the label, and of each other column: what a model could learn in place of what is on the pictures.
  *
  * - Rows: the label with each column, with `classwise` then each label against all others with each column, then each pair of columns; when the input has ended.
- * - Columns: `label` (text) and those of metadata → `column`, `other`, `class` (null but for a single label), `mutual_information` (Float64, nats), `normalized` (Float64, 0 to 1) and
+ * - Columns: `label` (text) and those of metadata → `column`, `other`, `class` (null but for a single label), `mutual_information` (Float64, nats), `normalized` (Float64, 0 to 1; with `dataeval-0.65` two numbers may be above) and
  *   `unbalanced` (Bool: `normalized` is above 0.3 for a label, above 0.5 for two columns); the others are left out.
  * - Text, and numbers of which fewer than a fifth differ, are categories; other numbers are continuous.
  * - Nulls: a row is left out of a pair where one of the two is null or not finite.
