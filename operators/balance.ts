@@ -1,10 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { Bool, Field, Float64, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { select } from '../src/batch/batch.ts'
-import { Reservoir, type ReservoirState } from '../src/batch/reservoir.ts'
-import { tableOfRows } from '../src/batch/row-table.ts'
-import { operate } from '../src/flow/operate.ts'
 import { Random } from '../src/kernels/random.ts'
 import {
   columnList,
@@ -16,13 +12,8 @@ import {
   wholeNumber,
 } from '../src/options.ts'
 import { factorBalance } from '../src/statistics/factor-balance.ts'
-import {
-  type BiasProfile,
-  classesOf,
-  type Factor,
-  factorColumns,
-  factorOf,
-} from '../src/statistics/factors.ts'
+import { operateFactors } from '../src/statistics/factor-table.ts'
+import { type BiasProfile, classesOf, type Factor } from '../src/statistics/factors.ts'
 
 /** Options of {@link balance}. */
 export interface BalanceOptions {
@@ -101,59 +92,18 @@ const schema = new Schema([
  */
 export function balance(options: BalanceOptions = {}): OperatorFunction<RecordBatch, RecordBatch> {
   const checked = checkedOptions(options)
-  const { label, columns: named, rows, seed: given } = checked
 
-  function columnsIn(input: Schema): string[] {
-    return factorColumns(input, { named, label, owner: 'balance' })
-  }
-
-  return operate<RecordBatch, RecordBatch>({
+  return operateFactors({
     name: 'balance',
-    learns: true,
-    holds: `up to twice the ${String(rows)} rows that it draws, of the columns compared`,
     settings: checked,
-    schema(input) {
-      columnsIn(input)
-      return schema
-    },
-    start({ run, signal }) {
-      const seed = given ?? run?.seed ?? 0
-      const sample = new Reservoir({ rows, per: undefined, maxGroups: 1, seed })
-      return {
-        *next(batch) {
-          sample.add(select(batch, [label, ...columnsIn(batch.schema)]))
-          yield* []
-        },
-        async *flush() {
-          const drawn = sample.drawn()
-          if (!drawn) return
-          const factors = columnsIn(drawn.schema).map((name) => factorOf(drawn, name))
-          const made: unknown[][] = []
-          for (const [i, pair] of [
-            ...pairsOf(factorOf(drawn, label), factors, checked),
-          ].entries()) {
-            if (signal.aborted) return
-            await setImmediate()
-            const random = new Random(seed, i)
-            const { mutualInformation: nats, normalized } = factorBalance(pair.a, pair.b, {
-              ...checked,
-              random,
-            })
-            made.push([
-              pair.a.name,
-              pair.b.name,
-              pair.of,
-              nats,
-              normalized,
-              normalized > pair.limit,
-            ])
-          }
-          if (made.length > 0) yield tableOfRows(schema, made)
-        },
-        snapshot: () => sample.save(),
-        restore: (state) => {
-          sample.restore(state as ReservoirState)
-        },
+    schema,
+    async *rowsOf(label, factors, { seed, signal }) {
+      for (const [i, { a, b, of, limit }] of [...pairsOf(label, factors, checked)].entries()) {
+        if (signal.aborted) return
+        await setImmediate()
+        const options = { ...checked, random: new Random(seed, i) }
+        const { mutualInformation, normalized } = factorBalance(a, b, options)
+        yield [a.name, b.name, of, mutualInformation, normalized, normalized > limit]
       }
     },
   })

@@ -1,9 +1,5 @@
 import { Bool, Field, Float64, Int32, type RecordBatch, Schema, Utf8 } from 'apache-arrow'
 import type { OperatorFunction } from 'rxjs'
-import { select } from '../src/batch/batch.ts'
-import { Reservoir, type ReservoirState } from '../src/batch/reservoir.ts'
-import { tableOfRows } from '../src/batch/row-table.ts'
-import { operate } from '../src/flow/operate.ts'
 import { diversityIndex } from '../src/models/diversity-index.ts'
 import { binned } from '../src/models/histogram-bins.ts'
 import {
@@ -15,13 +11,8 @@ import {
   trueOrFalse,
   wholeNumber,
 } from '../src/options.ts'
-import {
-  type BiasProfile,
-  classesOf,
-  type Factor,
-  factorColumns,
-  factorOf,
-} from '../src/statistics/factors.ts'
+import { operateFactors } from '../src/statistics/factor-table.ts'
+import { type BiasProfile, classesOf, type Factor } from '../src/statistics/factors.ts'
 
 /** Options of {@link diversity}. */
 export interface DiversityOptions {
@@ -97,41 +88,12 @@ export function diversity(
   options: DiversityOptions = {},
 ): OperatorFunction<RecordBatch, RecordBatch> {
   const checked = checkedOptions(options)
-  const { label, columns: named, rows, seed: given } = checked
 
-  function columnsIn(input: Schema): string[] {
-    return factorColumns(input, { named, label, owner: 'diversity' })
-  }
-
-  return operate<RecordBatch, RecordBatch>({
+  return operateFactors({
     name: 'diversity',
-    learns: true,
-    holds: `up to twice the ${String(rows)} rows that it draws, of the columns looked at`,
     settings: checked,
-    schema(input) {
-      columnsIn(input)
-      return schema
-    },
-    start({ run }) {
-      const seed = given ?? run?.seed ?? 0
-      const sample = new Reservoir({ rows, per: undefined, maxGroups: 1, seed })
-      return {
-        *next(batch) {
-          sample.add(select(batch, [label, ...columnsIn(batch.schema)]))
-          yield* []
-        },
-        *flush() {
-          const drawn = sample.drawn()
-          if (!drawn) return
-          const factors = columnsIn(drawn.schema).map((name) => factorOf(drawn, name))
-          yield tableOfRows(schema, [...rowsOf(factorOf(drawn, label), factors, checked)])
-        },
-        snapshot: () => sample.save(),
-        restore: (state) => {
-          sample.restore(state as ReservoirState)
-        },
-      }
-    },
+    schema,
+    rowsOf: (label, factors) => rowsOf(label, factors, checked),
   })
 }
 
