@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type RecordBatch, Schema } from 'apache-arrow'
+import { Field, Float64, type RecordBatch, Schema, vectorFromArray } from 'apache-arrow'
 import { familiarity } from '../../operators/familiarity.ts'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
 import { pca } from '../../operators/pca.ts'
 import { requireFinite } from '../../operators/require-finite.ts'
-import { column, float64Column, withColumns } from '../batch/batch.ts'
+import { type Column, column, withColumns } from '../batch/batch.ts'
 import { ConnectorError, DataError, OptionError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { operate } from '../flow/operate.ts'
 import { isKind, requireField, schemaWith } from '../batch/schema.ts'
-import { tensorShape, tensorValues } from '../batch/tensor.ts'
+import { tensorMatrix, tensorShape } from '../batch/tensor.ts'
 import { densityStrategy, type MixtureSettings } from '../models/density-strategies.ts'
 import { Familiarity, type GroupGap } from '../models/familiarity.ts'
 import { GaussianMixture } from '../models/gaussian-mixture.ts'
@@ -248,7 +248,7 @@ function parsed(text: string, url: string): AboutModels {
   throw new DataError(`Expected \`model_hash\` in ${url}, got ${text.slice(0, 40)}`, { url })
 }
 
-/** Adds `x` and `y`, the first two columns of the tensor `pca`; with one column `y` is 0. */
+/** Adds `x` and `y`, the first two columns of the tensor `pca`, null where there is none; with one column `y` is 0. */
 export function coordinates() {
   return operate<RecordBatch, RecordBatch>({
     name: 'coordinates',
@@ -256,20 +256,22 @@ export function coordinates() {
       requireField(input, 'pca', { owner: 'coordinates', kind: 'tensor' })
       return schemaWith(
         input,
-        ['x', 'y'].map((name) => float64Column(name, new Float64Array()).field),
+        ['x', 'y'].map((name) => new Field(name, new Float64(), true)),
       )
     },
     start: () => ({
       *next(batch) {
-        const width =
-          tensorShape(requireField(batch.schema, 'pca', { owner: 'coordinates' }))[0] ?? 1
-        const scores = tensorValues(column(batch, 'pca'))
-        function at(index: number): Float64Array {
-          return Float64Array.from({ length: batch.numRows }, (_, row) =>
-            index < width ? (scores[row * width + index] ?? 0) : 0,
-          )
+        const pca = column(batch, 'pca')
+        const { columns, values } = tensorMatrix(pca)
+        function at(name: string, index: number): Column {
+          const places = Array.from({ length: batch.numRows }, (_, row) => {
+            if (!pca.isValid(row)) return null
+            return index < columns ? (values[row * columns + index] ?? 0) : 0
+          })
+          const vector = vectorFromArray(places, new Float64())
+          return { field: new Field(name, new Float64(), true), vector }
         }
-        yield withColumns(batch, [float64Column('x', at(0)), float64Column('y', at(1))])
+        yield withColumns(batch, [at('x', 0), at('y', 1)])
       },
     }),
   })
