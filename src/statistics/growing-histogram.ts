@@ -34,7 +34,12 @@ export class GrowingHistogram {
     this.#whole &&= Number.isInteger(value)
     this.#least = Math.min(this.#least, value)
     this.#most = Math.max(this.#most, value)
-    let bin = Math.floor(value * 2 ** -this.#exponent)
+    let bin = this.#binOf(value)
+    // Of a value above 10²⁹⁶ the narrowest bins have no number.
+    while (!Number.isFinite(bin)) {
+      this.#widen()
+      bin = this.#binOf(value)
+    }
     while (Math.max(bin, this.#high) - Math.min(bin, this.#low) >= mostBins) {
       this.#widen()
       bin = Math.floor(bin / 2)
@@ -76,6 +81,10 @@ export class GrowingHistogram {
       counts[at] = (counts[at] ?? 0) + count
     }
     return { from: low * 2 ** exponent, width: 2 ** exponent, counts }
+  }
+
+  #binOf(value: number): number {
+    return Math.floor(value * 2 ** -this.#exponent)
   }
 
   #widen(): void {

@@ -33,6 +33,11 @@ describe('GrowingHistogram', () => {
       expected: { from: 0, width: 2, counts: [1, 0, 1] },
     },
     {
+      name: 'values near the largest number',
+      values: [-(2 ** 1023), 1, 2 ** 1022],
+      expected: { from: -(2 ** 1023), width: 2 ** 1022, counts: [1, 0, 1, 1] },
+    },
+    {
       name: 'what is not finite',
       values: [NaN, 7, Infinity],
       expected: { from: 7, width: 1, counts: [1] },
