@@ -38,7 +38,7 @@ const schema = new Schema([
  * Makes a table of what the numbers of a flow are like.
  *
  * - Rows: one per column, in the order of `columns` or of the input, when the input has ended; of a column of lists one for
- *   each place.
+ *   each place; of an input without rows none.
  * - Columns: those of numbers → `column` (Utf8), `count`, `missing` (Int64: null, NaN or infinite), `mean`, `std` (of the
  *   population), `min`, `p5`, `p25`, `median`, `p75`, `p95`, `max` (Float64; NaN for a column without a number). Between two
  *   values a quantile is their mean.
@@ -78,6 +78,7 @@ export function summarize(
       }
       return {
         *next(batch) {
+          if (batch.numRows === 0) return
           for (const field of checkedColumns(batch.schema, given))
             if (isKind(field, 'number')) {
               const summary = summaryOf(field.name)

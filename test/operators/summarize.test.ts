@@ -44,6 +44,11 @@ describe('summarize', () => {
     ])
   })
 
+  it('says nothing of no rows, be they no batch or an empty one', async () => {
+    for (const batches of [[], [batch.slice(0, 0)]])
+      expect((await gather(flowOf(batches).pipe(summarize()))).batches).toEqual([])
+  })
+
   it('reads off values whose sum is beyond the largest number', async () => {
     const huge = batchOf([float64Column('x', Float64Array.of(1e308, 1.5e308, 1.7e308))])
     const { batches } = await gather(flowOf([huge]).pipe(summarize()))
