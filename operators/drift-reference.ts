@@ -35,13 +35,13 @@ export interface DriftReferenceOptions {
   /** Folder that the reference is saved to; a model that is there is replaced, nothing else. */
   readonly save: string
   /**
-   * Columns of numbers.
+   * Columns of numbers; an empty list for none.
    *
    * @default all that there are
    */
   readonly columns?: readonly string[]
   /**
-   * Columns of text whose values are categories.
+   * Columns of text whose values are categories; an empty list for none.
    *
    * @default ['label'], if it is there
    */
@@ -150,8 +150,8 @@ function checkedOptions(options: DriftReferenceOptions) {
   knownOptions('driftReference', options, names)
   const { columns, categories, embedding } = options
   const named: Partial<DriftColumns> = {
-    ...(columns && { numbers: columnList('columns', columns) }),
-    ...(categories && { categories: columnList('categories', categories) }),
+    ...(columns && { numbers: columnsOrNone('columns', columns) }),
+    ...(categories && { categories: columnsOrNone('categories', categories) }),
     ...(embedding !== undefined && { embedding: nonEmptyString('embedding', embedding) }),
   }
   return {
@@ -162,6 +162,10 @@ function checkedOptions(options: DriftReferenceOptions) {
     metric: oneOf('metric', options.metric ?? 'cosine', ['cosine', 'euclidean']),
     seed: options.seed === undefined ? undefined : wholeNumber('seed', options.seed),
   }
+}
+
+function columnsOrNone(name: string, given: readonly string[]): readonly string[] {
+  return Array.isArray(given) && given.length === 0 ? [] : columnList(name, given)
 }
 
 async function learnt(

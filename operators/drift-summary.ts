@@ -13,12 +13,18 @@ import type { WindowTest } from '../src/drift/window-result.ts'
 import { OptionError } from '../src/errors.ts'
 import { flowOf } from '../src/flow/flow.ts'
 import { operate } from '../src/flow/operate.ts'
-import { knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
+import { columnList, knownOptions, nonEmptyString, positiveInteger } from '../src/options.ts'
 
 /** Options of {@link driftSummary}. */
 export interface DriftSummaryOptions extends DriftTestOptions {
   /** Folder of a reference that `driftReference` saved. */
   readonly model: string
+  /**
+   * Those columns of the reference that are compared.
+   *
+   * @default all
+   */
+  readonly columns?: readonly string[]
   /**
    * Rows of a window, which are tested together; the last may be shorter.
    *
@@ -57,7 +63,8 @@ const schema = new Schema([
  *   left out; a null category is one of its own.
  * - State: the reference, and of the columns compared the rows of one window, or up to twice `rows`. It is the state at a barrier.
  *
- * @throws {OptionError} at the call, if an option is unknown or out of range; when applied, if the only window would never end
+ * @throws {OptionError} at the call, if an option is unknown or out of range; when applied, if the only window would never end; at `schema()`, if
+ *   one of `columns` is not of the reference
  * @throws {SchemaError} at `schema()`, if a column of the reference is missing, of another kind or length
  * @throws {DataError} on the stream, if a value of an embedding is not finite, or the reference is damaged
  * @see docs/drift.md for the tests
@@ -67,19 +74,23 @@ const schema = new Schema([
 export function driftSummary(
   options: DriftSummaryOptions,
 ): OperatorFunction<RecordBatch, RecordBatch> {
-  knownOptions('driftSummary', options, ['model', 'windowRows', 'rows', ...driftTestOptionNames])
+  knownOptions('driftSummary', options, [
+    ...['model', 'columns', 'windowRows', 'rows'],
+    ...driftTestOptionNames,
+  ])
   const model = nonEmptyString('model', options.model)
   const windowRows =
     options.windowRows === undefined ? undefined : positiveInteger('windowRows', options.windowRows)
   const sampleRows = positiveInteger('rows', options.rows ?? 5_000)
   const tests = checkedTestOptions(options)
-  const load = savedReference(model)
+  const columns = options.columns && columnList('columns', options.columns)
+  const load = savedReference(model, columns)
 
   const summary = operate<RecordBatch, RecordBatch>({
     name: 'driftSummary',
     learns: true,
     holds: `its reference, and the columns compared of ${String(windowRows ?? 2 * sampleRows)} rows`,
-    settings: { model, windowRows, rows: sampleRows, ...tests },
+    settings: { model, ...(columns && { columns }), windowRows, rows: sampleRows, ...tests },
     async schema(input) {
       const reference = await load()
       const length = reference.embedding?.reference.columns

@@ -2,7 +2,7 @@ import type { RecordBatch, Schema } from 'apache-arrow'
 import { column } from '../batch/batch.ts'
 import { isKind, requireField } from '../batch/schema.ts'
 import { tensorShape } from '../batch/tensor.ts'
-import { SchemaError } from '../errors.ts'
+import { OptionError, SchemaError } from '../errors.ts'
 import type { Categories, DriftReference } from '../models/drift-reference.ts'
 
 /** Which columns are compared, by what they hold. */
@@ -21,6 +21,30 @@ export function columnsOfReference(reference: DriftReference): DriftColumns {
     numbers: [...reference.numbers.keys()],
     categories: [...reference.categories.keys()],
     embedding: reference.embedding?.column,
+  }
+}
+
+/**
+ * A reference with the columns that are named alone.
+ *
+ * @throws {OptionError} if it has no such column
+ */
+export function referenceOf(
+  { rowsSeen, numbers, categories, embedding }: DriftReference,
+  columns: readonly string[],
+): DriftReference {
+  const own = new Set([...numbers.keys(), ...categories.keys(), embedding?.column])
+  const missing = columns.find((name) => !own.has(name))
+  if (missing !== undefined)
+    throw new OptionError(
+      `Expected \`columns\` to be of the reference, got \`${missing}\`; it has ${[...own].filter(Boolean).join(', ')}`,
+    )
+  const named = new Set(columns)
+  return {
+    rowsSeen,
+    numbers: new Map([...numbers].filter(([name]) => named.has(name))),
+    categories: new Map([...categories].filter(([name]) => named.has(name))),
+    embedding: embedding && named.has(embedding.column) ? embedding : undefined,
   }
 }
 

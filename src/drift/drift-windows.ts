@@ -10,12 +10,23 @@ import {
 import { referenceDistances } from '../models/reference-distance.ts'
 import { restoredModel } from '../models/save.ts'
 import { presentRows } from '../neighbors/neighbor-search.ts'
-import { columnsOfReference, namesIn, requireColumns } from './drift-columns.ts'
+import { columnsOfReference, namesIn, referenceOf, requireColumns } from './drift-columns.ts'
 
-/** The reference saved in `folder`, loaded when it is first asked for. */
-export function savedReference(folder: string): () => Promise<DriftReference> {
+/**
+ * The reference saved in `folder`, loaded when it is first asked for; of its columns those that are named.
+ *
+ * @throws {OptionError} when loaded, if it has no such column
+ */
+export function savedReference(
+  folder: string,
+  columns?: readonly string[],
+): () => Promise<DriftReference> {
+  async function load(): Promise<DriftReference> {
+    const reference = await restoredModel(folder, driftReferenceKind, driftReferenceOf)
+    return columns ? referenceOf(reference, columns) : reference
+  }
   let loading: Promise<DriftReference> | undefined
-  return () => (loading ??= restoredModel(folder, driftReferenceKind, driftReferenceOf))
+  return () => (loading ??= load())
 }
 
 /**

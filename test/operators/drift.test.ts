@@ -109,6 +109,14 @@ describe('driftReference', () => {
     expect(model).toMatchObject({ kind: 'drift-reference', rowsSeen: 200 })
   })
 
+  it('keeps no numbers or categories where the list is empty', async () => {
+    const model = await saved(train, 'embedding alone', { columns: [], categories: [] })
+    const rows = await summary(drawn(50, 2), { model })
+    expect(rows.map(({ column, test }) => `${String(column)} ${String(test)}`)).toEqual([
+      ...['embedding mmd', 'embedding knn'],
+    ])
+  })
+
   it('checks its options and columns', async () => {
     expect(() => driftReference({} as never)).toThrow(OptionError)
     expect(() => driftReference({ save: 'x', rows: 0 })).toThrow(OptionError)
@@ -125,6 +133,20 @@ describe('driftReference', () => {
 })
 
 describe('driftSummary', () => {
+  it('compares the columns that are named, which need be there alone', async () => {
+    const model = await saved(train, 'named')
+    const all = await summary(drawn(50, 2), { model, correction: 'none' })
+    const some = { model, correction: 'none', columns: ['x', 'label'] } as const
+    const named = all.filter(({ column }) => column === 'x' || column === 'label')
+    expect(named).toHaveLength(2)
+    expect(await summary(drawn(50, 2), some)).toEqual(named)
+    const narrow = batchesOf(drawn(50, 2), 5).map((batch) => batch.select(['id', 'x', 'label']))
+    expect(await rowsOut(narrow, driftSummary(some) as never)).toEqual(named)
+    await expect(rowsOut(narrow, driftSummary({ model, columns: ['z'] }))).rejects.toThrow(
+      'Expected `columns` to be of the reference, got `z`; it has x, label, embedding',
+    )
+  })
+
   it('gives per column what scipy says, and adjusts it', async () => {
     const { x, y, ...expected } = twoSample.pairs[
       '101 and 60, ties'
