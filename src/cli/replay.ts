@@ -133,8 +133,15 @@ function pipelineOf(made: RunArguments, { pipeline }: Options): RunArguments {
 /** The command that is called again, for a person. */
 function commandLine({ command, options }: MadeBy): string {
   const [reads, others] = 'pipeline' in options ? runLine(options) : workflowLine(options)
-  const flags = Object.entries(others).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const flags = Object.entries(others).flatMap(([name, value]) =>
+    name === 'parts' ? partsLine(value as object) : [`--${name}`, String(value)],
+  )
   return ['millrace', command, ...reads, ...flags].join(' ')
+}
+
+/** Parts have no options of their own, so they are told as the config that sets them. */
+function partsLine(parts: object): readonly string[] {
+  return Object.keys(parts).length === 0 ? [] : ['--config', JSON.stringify(parts)]
 }
 
 type Line = readonly [reads: readonly string[], others: object]

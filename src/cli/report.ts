@@ -1,7 +1,11 @@
 import type { Command } from 'commander'
-import { configureReport } from './workflow-command.ts'
+import { configureFolderCommand } from './workflow-command.ts'
 
 /** Sets up `millrace report`. */
 export function configure(command: Command): void {
-  configureReport(command, async () => (await import('../workflows/report.ts')).report)
+  configureFolderCommand(
+    command,
+    async () => (await import('../workflows/report.ts')).report,
+    async () => (await import('../workflows/report-parts.ts')).partNames,
+  )
 }

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import type {
   CompareOptions,
-  FolderOptions,
   ReportOptions,
   ScoreOptions,
   SourceSpec,
@@ -25,40 +24,34 @@ import { UsageError } from './usage-error.ts'
 /** Loads a workflow: its modules are many, and help does not need them. */
 export type LoadWorkflow<Options> = () => Promise<Workflow<Options>>
 
-/** Sets up a command that reads sources and writes a folder: `report`, `fit`. */
-export function configureFolderCommand(command: Command, load: LoadWorkflow<FolderOptions>): void {
+/** Sets up a command that reads sources and writes a folder: `report`, `fit`. Its parts, of those names, are set by its config alone. */
+export function configureFolderCommand(
+  command: Command,
+  load: LoadWorkflow<ReportOptions>,
+  partNames: () => Promise<readonly string[]>,
+): void {
   command.option('--out <dir>', 'folder to write (required)')
   addSourceOptions(command).action(async (sources: string[]) => {
-    await configured(command)
-    const out = requiredOption(command, 'out', '--out DIR')
-    await runWorkflow(command, load, { ...sharedOptions(command, sources), out })
-  })
-}
-
-/** Sets up `millrace report`, whose parts are set by its config alone. */
-export function configureReport(command: Command, load: LoadWorkflow<ReportOptions>): void {
-  command.option('--out <dir>', 'folder to write (required)')
-  addSourceOptions(command).action(async (sources: string[]) => {
-    const { partNames } = await import('../workflows/report-parts.ts')
-    const parts = await configured(command, partNames)
+    const parts = await configured(command, await partNames())
     const out = requiredOption(command, 'out', '--out DIR')
     await runWorkflow(command, load, { ...sharedOptions(command, sources), out, parts })
   })
 }
 
-/** Sets up `millrace score`. */
+/** Sets up `millrace score`, whose parts are set by its config alone. */
 export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions>): void {
   command
     .option('--models <dir>', 'folder of fitted models, as fit and report write it (required)')
     .option('--out <file>', '.parquet, .csv or .jsonl to write, or - (required)')
     .option('--rejects <file>', 'Parquet file to write the rejects to')
   addSourceOptions(command).action(async (sources: string[]) => {
-    await configured(command)
+    const { scoredPartNames } = await import('../workflows/score-parts.ts')
+    const parts = await configured(command, scoredPartNames)
     const shared = sharedOptions(command, sources)
     const models = requiredOption(command, 'models', '--models DIR')
     const out = requiredOption(command, 'out', '--out FILE')
     const { rejects } = command.opts<Pick<ScoreOptions, 'rejects'>>()
-    const given = { ...shared, models, out, ...(rejects !== undefined && { rejects }) }
+    const given = { ...shared, models, out, parts, ...(rejects !== undefined && { rejects }) }
     await runWorkflow(command, load, given)
   })
 }

@@ -91,7 +91,7 @@ const required = {
 
 const optional = {
   run: ['memory'],
-  score: ['labels', 'links', 'model', 'limit', 'memory'],
+  score: ['labels', 'links', 'model', 'limit', 'memory', 'parts'],
   report: ['labels', 'links', 'model', 'limit', 'memory', 'parts'],
 } as const
 

@@ -1,4 +1,5 @@
 import type { ClustersOptions } from '../../operators/clusters.ts'
+import type { DriftReferenceOptions } from '../../operators/drift-reference.ts'
 import type { DuplicatesOptions } from '../../operators/duplicates.ts'
 import type { LabelErrorsOptions } from '../../operators/label-errors.ts'
 import type { OutliersOptions } from '../../operators/outliers.ts'
@@ -30,6 +31,11 @@ export function outlierSettings(given: unknown): OutlierSettings {
   return settings
 }
 
+/** What of a set is kept to tell drift from it; see `driftReference`. */
+export type DriftSettings = Pick<DriftReferenceOptions, (typeof driftSettingNames)[number]>
+
+const driftSettingNames = ['columns', 'categories', 'rows', 'k', 'metric'] as const
+
 /** Parts of a report, with their settings; `false` leaves one out. */
 export interface ReportParts {
   /**
@@ -50,6 +56,13 @@ export interface ReportParts {
    * @default {}
    */
   readonly outliers?: false | OutlierSettings
+  /**
+   * What `score` tells drift from, among the models: options of `driftReference` but for its embeddings. By default 2,000
+   * rows of the statistics of pictures, and no labels.
+   *
+   * @default {}
+   */
+  readonly drift?: false | DriftSettings
   /**
    * Labels that the neighbours do not bear out: options of `labelErrors` but for its columns.
    *
@@ -95,6 +108,7 @@ const named: CheckedParts = {
   duplicates: {},
   familiarity: {},
   outliers: {},
+  drift: {},
   labelErrors: {},
   clusters: {},
   neighbors: true,
@@ -107,7 +121,14 @@ const named: CheckedParts = {
 export const partNames: readonly string[] = Object.keys(named)
 
 /** The parts that have options of their own. */
-const withSettings = ['duplicates', 'familiarity', 'outliers', 'labelErrors', 'clusters'] as const
+const withSettings = [
+  'duplicates',
+  'familiarity',
+  'outliers',
+  'drift',
+  'labelErrors',
+  'clusters',
+] as const
 
 /**
  * The parts of a report; all but the CSV files unless `given` says otherwise. Settings are checked by the operators
@@ -121,11 +142,34 @@ export function reportParts(given: ReportParts = {}): CheckedParts {
   for (const name of withSettings)
     if (parts[name] !== false) checkedSettings(name, parts[name], 'of a report to be false or')
   if (parts.outliers !== false) outlierSettings(parts.outliers)
+  if (parts.drift !== false) knownOptions('drift', parts.drift, driftSettingNames)
   for (const name of ['neighbors', 'map', 'page', 'csv'] as const) trueOrFalse(name, parts[name])
   return parts
 }
 
-function checkedSettings(name: string, given: unknown, expected = 'to be'): object {
+/** Those parts of a report that `fit` has. */
+export type FitParts = Pick<ReportParts, (typeof fitPartNames)[number]>
+
+/** Names of the {@link FitParts}. */
+export const fitPartNames = ['outliers', 'drift'] as const
+
+/**
+ * The parts that `fit` has; both unless `given` says otherwise.
+ *
+ * @throws {OptionError} for a part that is not known or not as documented
+ */
+export function fitParts(given: FitParts = {}): Required<FitParts> {
+  knownOptions('fit', given, fitPartNames)
+  const { outliers, drift } = reportParts(given)
+  return { outliers, drift }
+}
+
+/**
+ * Returns `given` if it is an object.
+ *
+ * @throws {OptionError} if it is something else
+ */
+export function checkedSettings(name: string, given: unknown, expected = 'to be'): object {
   if (typeof given === 'object' && given && Object.getPrototypeOf(given) === Object.prototype)
     return given
   throw new OptionError(

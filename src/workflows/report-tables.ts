@@ -5,16 +5,22 @@ import { clusters } from '../../operators/clusters.ts'
 import { duplicateGroups } from '../../operators/duplicate-groups.ts'
 import { duplicates, type DuplicatesOptions } from '../../operators/duplicates.ts'
 import { labelErrors } from '../../operators/label-errors.ts'
-import { outliers } from '../../operators/outliers.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import type { RunSummary } from '../run/run.ts'
-import { metricsIn } from '../statistics/metric-values.ts'
 import { embedded, featureColumns, statisticColumns } from './features.ts'
 import type { Items } from './items.ts'
 import { madeByText } from './rejects.ts'
 import type { CheckedParts } from './report-parts.ts'
 import { runWhole } from './run-whole.ts'
-import { componentsOf, coordinates, fittedScores, fittedSplits, hasText } from './scores.ts'
+import {
+  type AboutModels,
+  componentsOf,
+  coordinates,
+  fittedScores,
+  fittedSplits,
+  hasText,
+} from './scores.ts'
+import { fittedBounds, fittedDrift, hasBounds, outlierColumnNames } from './statistics.ts'
 import type { ReportOptions, WorkflowContext } from './workflow.ts'
 
 /** Columns of `items.parquet`. */
@@ -24,7 +30,7 @@ const itemColumns = [
   ...['familiarity', 'familiarity_percentile'],
   ...['label_familiarity', 'label_familiarity_percentile'],
   ...statisticColumns,
-  ...['outlier_metrics', 'outlier_values', 'outlier_bounds', 'outlier_reasons', 'outlier_score'],
+  ...outlierColumnNames,
   ...['suggested_label', 'label_error', 'label_confidence'],
   ...['cluster', 'cluster_probability', 'cluster_outlier', 'x', 'y'],
 ]
@@ -49,12 +55,10 @@ export function filesIn(out: string) {
 export interface Tables {
   /** What the run did. */
   readonly ran: RunSummary
-  /** See `featureHash`; null for embeddings that came as they are. */
-  readonly model_hash: string | null
+  /** What the models are for. */
+  readonly about: AboutModels
   /** Principal components. */
   readonly components: number
-  /** Whether familiarity is by label too. */
-  readonly by_label: boolean
   /** Whether the gaps between splits were measured. */
   readonly by_split: boolean
 }
@@ -73,8 +77,7 @@ export async function writeTables(
   let scored = await fittedScores(rows, files.models, parts)
   if (parts.familiarity) scored = await fittedSplits(scored, files.models)
   if (parts.duplicates) scored = flowOf(scored.pipe(await duplicatesIn(rows, parts.duplicates)))
-  if (parts.outliers && (parts.outliers.columns || (await hasMetrics(rows))))
-    scored = flowOf(scored.pipe(outliers(parts.outliers)))
+  scored = await fittedBounds(scored, files.models, parts.outliers)
   if (parts.labelErrors && (await hasText(rows, 'label')))
     scored = flowOf(scored.pipe(labelErrors(parts.labelErrors)))
   if (parts.clusters) scored = flowOf(scored.pipe(clusters({ ...parts.clusters, column: 'pca' })))
@@ -83,9 +86,11 @@ export async function writeTables(
   function present(names: readonly string[]): string[] {
     return names.filter((name) => there.has(name))
   }
+  // In one of the branches, each of which reads the table of the rows by itself.
+  const learnt = await fittedDrift(scored, files.models, parts.drift)
   const job = {
     items: scored.pipe(toParquet(files.items, { columns: present(itemColumns) })),
-    embeddings: scored.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
+    embeddings: learnt.pipe(toParquet(files.embeddings, { columns: present(featureColumns) })),
     ...(parts.duplicates && { groups: scored.pipe(duplicateGroups(), toParquet(files.groups)) }),
   }
   const ran = await runWhole(job, options, context, {
@@ -93,17 +98,15 @@ export async function writeTables(
     // A replay has the text alone: of settings that are code it would make another report.
     ...(!hasCode(options.parts) && { command: madeByText({ command: 'report', options }) }),
   })
-  return {
-    ...{ ran, model_hash, components: await componentsOf(rows) },
+  const about = {
+    ...{ model_hash, neighbors: parts.neighbors, familiarity: parts.familiarity !== false },
     by_label: parts.familiarity !== false && (await hasText(rows, 'label')),
+    ...{ outliers: await hasBounds(rows, parts.outliers), drift: parts.drift !== false },
+  }
+  return {
+    ...{ ran, about, components: await componentsOf(rows) },
     by_split: parts.familiarity !== false && (await hasText(rows, 'split')),
   }
-}
-
-/** Whether rows have metrics to look at: embeddings that came as they are may have none. */
-async function hasMetrics(rows: Flow<RecordBatch>): Promise<boolean> {
-  const schema = await rows.schema()
-  return schema !== undefined && metricsIn(schema).length > 0
 }
 
 function hasCode(settings: unknown): boolean {

@@ -37,12 +37,7 @@ export async function report(
   await makeFolder(options.out)
   const tables = await writeTables(items, options, parts, context)
   return afterRun(tables.ran, async () => {
-    const { model_hash, by_label } = tables
-    const { familiarity, neighbors } = parts
-    await writeAbout(files.models, {
-      ...{ model_hash, by_label, neighbors },
-      familiarity: familiarity !== false,
-    })
+    await writeAbout(files.models, tables.about)
     const done =
       (await earlierSummary(files, parts, tables.ran)) ??
       (await writePage(options, parts, tables, started))
@@ -58,7 +53,7 @@ type Summary = Omit<PageSummary, 'splitGaps'> &
 async function writePage(
   options: ReportOptions,
   parts: CheckedParts,
-  { ran, model_hash, components, by_split }: Tables,
+  { ran, about: { model_hash }, components, by_split }: Tables,
   started: { readonly date: Date; readonly at: number },
 ): Promise<Summary> {
   const files = filesIn(options.out)

@@ -45,6 +45,8 @@ export function modelFolders(models: string) {
     labels: join(models, 'labels'),
     splits: join(models, 'splits'),
     neighbors: join(models, 'neighbors'),
+    outliers: join(models, 'outliers'),
+    drift: join(models, 'drift'),
     about: join(models, 'about.json'),
   }
 }
@@ -187,6 +189,10 @@ export interface AboutModels {
   readonly familiarity?: boolean
   /** Whether the rows were kept for their neighbours; they are by default. */
   readonly neighbors?: boolean
+  /** Whether the bounds of the statistics were kept; earlier versions did not. */
+  readonly outliers?: boolean
+  /** Whether a reference for drift was kept; earlier versions did not. */
+  readonly drift?: boolean
 }
 
 /** Notes what the models in `models` are for; of no rows there are none, so the folder may be new. */

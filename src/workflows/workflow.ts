@@ -1,7 +1,8 @@
 import type { Links } from '../pictures/file-roots.ts'
 import type { CheckpointOptions } from '../run/checkpointer.ts'
 import type { Progress } from '../run/run.ts'
-import type { OutlierSettings, ReportParts } from './report-parts.ts'
+import type { FitParts, OutlierSettings, ReportParts } from './report-parts.ts'
+import type { ScoredParts } from './score-parts.ts'
 
 /** Where rows come from. */
 export interface SourceSpec {
@@ -45,6 +46,12 @@ export interface FolderOptions extends WorkflowOptions {
   readonly out: string
 }
 
+/** Options of `fit`. */
+export interface FitOptions extends FolderOptions {
+  /** What it keeps of the statistics; by default both. */
+  readonly parts?: FitParts
+}
+
 /** Options of `report`. */
 export interface ReportOptions extends FolderOptions {
   /** What it is made of; by default all but CSV files. */
@@ -59,6 +66,8 @@ export interface ScoreOptions extends WorkflowOptions {
   readonly out: string
   /** Parquet file to write the rejects to. */
   readonly rejects?: string
+  /** What it says beside the scores; by default all. */
+  readonly parts?: ScoredParts
 }
 
 /** Options of `compare`. */

@@ -163,17 +163,21 @@ describe('millrace replay', () => {
     rmSync(at(`photos/${first}`))
     symlinkSync(at('elsewhere'), at(`photos/${first}`))
     writeFileSync(at(`photos/${first}`), 'no picture')
+    writeFileSync(at('parts.json'), '{"outliers":false}')
     const score = ['score', 'photos', '--models', 'models', '--out', 'scores.parquet']
     const options = ['--links', 'all', '--memory', '512MB', '--rejects', 'rejects.parquet']
+    options.push('--config', 'parts.json')
     expect(await call(...score, ...options)).toMatchObject({ code: 0 })
     expect(await rowsOf(at('scores.parquet'))).toHaveLength(38)
     writeFileSync(at(`photos/${first}`), whole)
     const replayed = await call('replay', 'rejects.parquet')
     expect(replayed.stdout).toBe('2 rejects: 1 now good, 1 still rejected\n')
     expect(replayed.stderr).toMatch(/millrace score photos .*--links all --memory 512000000/)
+    expect(replayed.stderr).toContain('--config {"outliers":false}')
     const rows = await rowsOf(at('scores.parquet'))
     expect(rows).toHaveLength(39)
     expect(rows.at(-1)).toMatchObject({ id: first })
+    expect(rows.at(-1)).not.toHaveProperty('outlier_metrics')
     expect(Number(rows.at(-1)?.['near_distance'])).toBeCloseTo(0, 5)
   }, 180_000)
 

@@ -6,7 +6,7 @@ import {
   configureScore,
   sourceOf,
 } from '../../../src/cli/workflow-command.ts'
-import type { FolderOptions, ScoreOptions, Workflow } from '../../../src/workflows/workflow.ts'
+import type { ReportOptions, ScoreOptions, Workflow } from '../../../src/workflows/workflow.ts'
 import { folderOf } from '../../helpers/command.ts'
 
 const result = { summary: { items: 2 }, text: 'two items' }
@@ -14,16 +14,17 @@ const result = { summary: { items: 2 }, text: 'two items' }
 /** Parses `args` as `millrace report` does; returns what its workflow is given, and what is printed. */
 async function report(
   args: readonly string[],
-): Promise<{ given: FolderOptions[]; printed: string }> {
-  const given: FolderOptions[] = []
-  const workflow: Workflow<FolderOptions> = (options) => {
+): Promise<{ given: ReportOptions[]; printed: string }> {
+  const given: ReportOptions[] = []
+  const workflow: Workflow<ReportOptions> = (options) => {
     given.push(options)
     return Promise.resolve(result)
   }
   return {
     given,
     printed: await parsed((command) => {
-      configureFolderCommand(command, () => Promise.resolve(workflow))
+      const load = (): Promise<typeof workflow> => Promise.resolve(workflow)
+      configureFolderCommand(command, load, () => Promise.resolve(['csv', 'outliers']))
     }, args),
   }
 }
@@ -59,7 +60,7 @@ describe('configureFolderCommand', () => {
       {
         sources: [{ path: 'photos' }, { path: 'more', split: 'test' }],
         ...{ out: 'there', labels: '{label}/{name}', seed: 7, limit: 10, threads: 2 },
-        model: 'm.onnx',
+        ...{ model: 'm.onnx', parts: {} },
       },
     ])
     expect(printed).toBe('two items\n')
@@ -67,12 +68,12 @@ describe('configureFolderCommand', () => {
 
   it('prints the summary as JSON', async () => {
     const { given, printed } = await report(['photos', '--out', 'there', '--json'])
-    expect(given).toEqual([{ sources: [{ path: 'photos' }], out: 'there', seed: 0 }])
+    expect(given).toEqual([{ sources: [{ path: 'photos' }], out: 'there', seed: 0, parts: {} }])
     expect(JSON.parse(printed)).toEqual({ items: 2 })
   })
 
   it('takes from the config what the command line does not say', async () => {
-    const config = { out: 'configured', seed: 3, limit: 5, json: true }
+    const config = { out: 'configured', seed: 3, limit: 5, json: true, outliers: false }
     const folder = folderOf({ 'c.json': JSON.stringify(config) })
     const { given, printed } = await report([
       'photos',
@@ -81,7 +82,10 @@ describe('configureFolderCommand', () => {
       '--seed',
       '0',
     ])
-    expect(given).toEqual([{ sources: [{ path: 'photos' }], out: 'configured', seed: 0, limit: 5 }])
+    const parts = { outliers: false }
+    expect(given).toEqual([
+      { sources: [{ path: 'photos' }], out: 'configured', seed: 0, limit: 5, parts },
+    ])
     expect(JSON.parse(printed)).toEqual({ items: 2 })
   })
 
@@ -92,7 +96,9 @@ describe('configureFolderCommand', () => {
     const config = `${folderOf({ 'c.json': text })}/c.json`
     const { given } = await report(['photos', '--out', 'o', '--config', config, ...args])
     const checkpoint = { folder: 'c', everyMs: 2_000, resume: true }
-    expect(given).toEqual([{ sources: [{ path: 'photos' }], out: 'o', seed: 0, checkpoint }])
+    expect(given).toEqual([
+      { sources: [{ path: 'photos' }], out: 'o', seed: 0, checkpoint, parts: {} },
+    ])
   })
 
   it('refuses to resume without a checkpoint, before the workflow starts', async () => {
@@ -151,7 +157,7 @@ describe('configureScore', () => {
     )
     await parsed(configure, ['new', '--models', 'm', '--out', 'scores.parquet'])
     expect(given).toEqual([
-      { sources: [{ path: 'new' }], models: 'm', out: 'scores.parquet', seed: 0 },
+      { sources: [{ path: 'new' }], models: 'm', out: 'scores.parquet', seed: 0, parts: {} },
     ])
   })
 

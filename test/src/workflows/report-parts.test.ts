@@ -56,7 +56,7 @@ describe('the parts of a report', () => {
   it('leaves out what is switched off, in tables, models, summary and text', async () => {
     const off: ReportParts = {
       ...{ duplicates: false, familiarity: false, neighbors: false, map: false, page: false },
-      ...{ outliers: false, labelErrors: false, clusters: false },
+      ...{ outliers: false, drift: false, labelErrors: false, clusters: false },
     }
     const { out, summary, text } = await made('least', { ...off, csv: true })
     expect(filesUnder(out).filter((name) => !name.startsWith('models/pca/'))).toEqual([
