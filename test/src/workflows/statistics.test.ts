@@ -204,11 +204,27 @@ describe('score', () => {
       string,
     ]
     const sources = [same, other, few].map((path, i) => `s${String(i)}=${path}`)
+    const config = join(at, 'config.json')
+    writeFileSync(config, '{"drift":{"tests":["ks","knn"]}}')
     const checkpoint = ['--checkpoint', join(at, 'checkpoint'), '--every', '1ms']
     const command = (to: string, more: readonly string[] = [], env = {}) =>
-      millrace(['score', ...sources, '--models', models, '--out', to, '--json', ...more], {
-        env,
-      })
+      millrace(
+        [
+          'score',
+          ...sources,
+          '--models',
+          models,
+          '--out',
+          to,
+          '--json',
+          '--config',
+          config,
+          ...more,
+        ],
+        {
+          env,
+        },
+      )
     const told = ({ code, stdout }: Ended): unknown => {
       expect(code).toBe(0)
       return (JSON.parse(stdout) as { drift: SetDrift }).drift
@@ -216,7 +232,7 @@ describe('score', () => {
     const expected = told(await command(whole))
     expect(expected).toMatchObject({ drifted: true })
     const killed = await command(out, checkpoint, {
-      [failPointVariable]: 'manifest: after rename:2',
+      [failPointVariable]: 'sink: after write:4',
     })
     expect(killed.stderr).toContain('killed at')
     for (let again = 0; again < 2; again++) {
