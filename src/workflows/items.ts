@@ -2,6 +2,7 @@ import type { RecordBatch } from 'apache-arrow'
 import { limit } from '../../operators/limit.ts'
 import { rename } from '../../operators/rename.ts'
 import { isHeavy, isKind } from '../batch/schema.ts'
+import { SchemaError } from '../errors.ts'
 import { type Flow, flowOf } from '../flow/flow.ts'
 import { formatOf, rowsOf, tableFormats } from './sources.ts'
 import type { WorkflowOptions } from './workflow.ts'
@@ -20,6 +21,7 @@ export interface Items {
  * YOLO) and archives (tar) lead to pictures; everything else is pictures in files.
  *
  * @throws {OptionError} if sources of several formats are mixed
+ * @throws {SchemaError} if a list leads to no pictures
  */
 export async function itemsOf(options: WorkflowOptions): Promise<Items> {
   const { sources, limit: most } = options
@@ -28,8 +30,18 @@ export async function itemsOf(options: WorkflowOptions): Promise<Items> {
   const { kind, rows } =
     format !== undefined && tableFormats.has(format)
       ? await itemsIn(all)
-      : { kind: 'pictures' as const, rows: all }
+      : { kind: 'pictures' as const, rows: await withPictures(all) }
   return { kind, rows: most === undefined ? rows : flowOf(rows.pipe(limit(most))) }
+}
+
+/** Refuses a list that leads to no pictures, such as a CSV file of numbers. */
+async function withPictures(rows: Flow<RecordBatch>): Promise<Flow<RecordBatch>> {
+  const names = (await rows.schema())?.fields.map(({ name }) => name)
+  if (!names || names.includes('image')) return rows
+  throw new SchemaError(
+    `Expected a list with a column of paths of pictures, such as \`path\`, got columns ${names.join(', ')}; rows with an \`embedding\` are read from Parquet and Arrow files`,
+    { column: 'image' },
+  )
 }
 
 /** What the rows of tables are, by their columns. */

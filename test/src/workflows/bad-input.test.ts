@@ -12,6 +12,7 @@ for (const name of ['photos', 'empty', 'texts', 'locked', 'sealed']) mkdirSync(j
 for (const name of ['photos', 'locked'])
   copyFileSync(join(clipart, 'test/desserts/candy_20.png'), join(folder, name, 'a.png'))
 writeFileSync(join(folder, 'texts/notes.txt'), 'no picture')
+writeFileSync(join(folder, 'numbers.csv'), 'id,e0\na,1\n')
 writeFileSync(join(folder, 'broken.onnx'), 'no model')
 writeFileSync(join(folder, 'flat.onnx'), tinyModel({ shape: ['N', 7] }))
 chmodSync(join(folder, 'locked'), 0)
@@ -46,6 +47,12 @@ const cases: readonly (readonly [string, readonly string[], number, string])[] =
     ['ftp://me:secret@host/photos'],
     2,
     'Expected option `location` to be a path, an http(s):// URL or s3://bucket/key, got `ftp://…@host/photos`\n',
+  ],
+  [
+    'a list that leads to no pictures',
+    ['numbers.csv'],
+    2,
+    'Expected a list with a column of paths of pictures, such as `path`, got columns id, e0; rows with an `embedding` are read from Parquet and Arrow files\n',
   ],
   [
     'a broken model',
