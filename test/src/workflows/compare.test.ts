@@ -131,7 +131,9 @@ describe('score', () => {
 
   it('takes models that an earlier version fitted, without labels', async () => {
     const about = readFileSync(join(models, 'about.json'), 'utf8')
-    expect(JSON.parse(about)).toEqual({ model_hash: null, by_label: true })
+    expect(JSON.parse(about)).toEqual({
+      ...{ model_hash: null, by_label: true, outliers: false, drift: true },
+    })
     writeFileSync(join(models, 'about.json'), '{"model_hash":null}')
     const out = at('earlier.parquet')
     const options = { sources: [{ path: at('same.parquet') }], models, out, seed: 0 }
