@@ -41,9 +41,9 @@ export interface Subject {
    */
   readonly rejectsInAnyOrder?: boolean
   /**
-   * How often the run is cut.
+   * How often the run is cut, if it goes that far.
    *
-   * @default as often as it goes
+   * @default 5
    */
   readonly cuts?: number
 }
@@ -110,7 +110,7 @@ async function onePart(
 ): Promise<RunSummary | undefined> {
   const stop = new AbortController()
   const drain = new AbortController()
-  const last = part > (subject.cuts ?? Infinity)
+  const last = part > (subject.cuts ?? 5)
   // Goes a little further in each part, so that the cuts come to other places.
   const paced = pacing(subject.every ?? 3, {
     committed() {
