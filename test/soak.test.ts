@@ -12,7 +12,7 @@ import {
 } from './helpers/soak.ts'
 
 /** 40 MB end before the windows are full, and 400 MB soon after; `bench/soak.ts` compares sizes that fill them. */
-const bounds = { peak: 700e6, level: 1.2, half: 1.2 }
+const bounds = { peak: 700e6, ratio: 1.2 }
 let folder = ''
 
 describe('--memory 256MB', () => {
@@ -76,7 +76,7 @@ describe('soakChecks', () => {
     { name: 'a peak', many: run([...flat(430), 701]), over: ['peak'] },
   ]
   it.each(cases)('refuses $name', ({ many, over }) => {
-    const checks = soakChecks(few, many, { peak: 700 * mb, level: 1.05, half: 1.05 })
+    const checks = soakChecks(few, many, { peak: 700 * mb, ratio: 1.05 })
     expect(checks).toHaveLength(few.length + 3)
     expect(checks.filter(({ bytes, most }) => bytes > most).map(({ what }) => what)).toEqual(over)
   })

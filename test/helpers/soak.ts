@@ -181,10 +181,8 @@ export interface SoakedFiles {
 export interface SoakBounds {
   /** Bytes at any time. */
   readonly peak: number
-  /** Its level over that of runs on few pictures, which end before V8 and the allocator have settled. */
-  readonly level: number
-  /** The level of its second half over that of its first. */
-  readonly half: number
+  /** Its level over that of runs on few pictures, and that of its second half over that of its first. */
+  readonly ratio: number
 }
 
 /** One thing that is measured of a run, and its bound, in bytes. */
@@ -203,7 +201,7 @@ export interface SoakCheck {
 export function soakChecks(
   few: readonly SoakedFiles[],
   many: SoakedFiles,
-  { peak, level, half }: SoakBounds,
+  { peak, ratio }: SoakBounds,
 ): readonly SoakCheck[] {
   const stated = many.files * rowStateBytes
   const { first, second } = halvesOf(many.curve)
@@ -212,8 +210,8 @@ export function soakChecks(
   )
   return [
     ...[...few, many].map((run) => ({ what: 'peak', bytes: run.peak, most: peak })),
-    { what: 'level', bytes: levelOf(many.curve) - stated, most: reference * level },
-    { what: 'level of the second half', bytes: second - stated, most: first * half },
+    { what: 'level', bytes: levelOf(many.curve) - stated, most: reference * ratio },
+    { what: 'level of the second half', bytes: second - stated, most: first * ratio },
   ]
 }
 
