@@ -76,11 +76,11 @@ export function source<T, P>(spec: SourceSpec<T, P>): Flow<T> {
       if (slot.over) return
       for await (const value of withBarriers(read, slot, context)) {
         const only = context.run?.only
-        if (value instanceof Skipped && !only) {
-          slot.counts.rowsIn += value.rows
-          slot.counts.dropped += value.rows
-        }
         const all = value instanceof Skipped ? value : new Skipped(0, value)
+        if (!only) {
+          slot.counts.rowsIn += all.rows
+          slot.counts.dropped += all.rows
+        }
         for (let next; (next = all.take()) !== undefined;) {
           const given = only ? only.chosen(next) : next
           if (given === undefined) continue

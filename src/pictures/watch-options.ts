@@ -19,7 +19,7 @@ export interface WatchOptions {
   /**
    * How long to wait at most until all is listed again where the system tells, which does not tell of every file.
    * After a folder has come it is done after a second, then after twice as long each time, and for no more than a
-   * twentieth of the time; a million files take about 4 s.
+   * twentieth of the time; 200,000 files take 0.7 s.
    *
    * @default 600_000
    */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Field, Float64, type RecordBatch, Schema, vectorFromArray } from 'apache-arrow'
+import { Field, Float64, type RecordBatch, Schema } from 'apache-arrow'
 import { familiarity } from '../../operators/familiarity.ts'
 import { gmm } from '../../operators/gmm.ts'
 import { neighbors } from '../../operators/neighbors.ts'
@@ -17,6 +17,7 @@ import { densityStrategy, type MixtureSettings } from '../models/density-strateg
 import { Familiarity, type GroupGap } from '../models/familiarity.ts'
 import { GaussianMixture } from '../models/gaussian-mixture.ts'
 import { restoredModel } from '../models/save.ts'
+import { columnOf } from '../tasks/row-values.ts'
 import type { ScoreReferences } from './gaps.ts'
 import { makeFolder, putText } from './output-folder.ts'
 
@@ -274,8 +275,7 @@ export function coordinates() {
             if (!pca.isValid(row)) return null
             return index < columns ? (values[row * columns + index] ?? 0) : 0
           })
-          const vector = vectorFromArray(places, new Float64())
-          return { field: new Field(name, new Float64(), true), vector }
+          return columnOf(new Field(name, new Float64(), true), places)
         }
         yield withColumns(batch, [at('x', 0), at('y', 1)])
       },

@@ -5,7 +5,7 @@ import type { Context } from '../../../src/flow/context.ts'
 import { Barrier, Control, Rejects } from '../../../src/flow/control.ts'
 import { Run } from '../../../src/run/run-state.ts'
 import { heavy } from '../../../src/batch/schema.ts'
-import { source, type SourceSpec } from '../../../src/flow/source.ts'
+import { Skipped, source, type SourceSpec } from '../../../src/flow/source.ts'
 import { countsOf, runFrom, saved } from '../../helpers/runs.ts'
 
 /** The numbers below `n`; the position is the next number. */
@@ -156,5 +156,12 @@ describe('source', () => {
       if (!(value instanceof Control))
         expect(value.schema.fields.map((f) => f.name)).toEqual(expected)
     expect((await source(spec).schema())?.fields).toHaveLength(2)
+  })
+})
+
+describe('Skipped', () => {
+  it('holds a value no more once it is taken', () => {
+    const skipped = new Skipped(2, 'a', 'b')
+    expect([skipped.take(), skipped.take(), skipped.take()]).toEqual(['a', 'b', undefined])
   })
 })

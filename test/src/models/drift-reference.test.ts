@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DataError } from '../../../src/errors.ts'
 import {
   type DriftReference,
   driftReferenceKind,
@@ -11,6 +10,7 @@ import {
 } from '../../../src/models/drift-reference.ts'
 import type { Json, ModelState, StateArray } from '../../../src/models/model.ts'
 import { restoredModel, saveModel } from '../../../src/models/save.ts'
+import { expectDamaged } from '../../helpers/expect-damaged.ts'
 
 let parent: string
 beforeAll(async () => {
@@ -128,11 +128,6 @@ describe('driftReferenceOf', () => {
   })
 
   it.each(refused)('refuses %s', async (_, change, message) => {
-    const error: unknown = await restored({ ...state, ...change }).catch(
-      (thrown: unknown) => thrown,
-    )
-    expect(error).toBeInstanceOf(DataError)
-    expect((error as DataError).url).toMatch(parent)
-    expect((error as Error).message).toContain(message)
+    await expectDamaged(restored({ ...state, ...change }), parent, message)
   })
 })

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DataError } from '../../../src/errors.ts'
 import type { Json, ModelState, StateArray } from '../../../src/models/model.ts'
 import { OutlierLearner } from '../../../src/models/outlier-learner.ts'
 import { OutlierModel } from '../../../src/models/outlier-model.ts'
 import { restoredModel, saveModel } from '../../../src/models/save.ts'
+import { expectDamaged } from '../../helpers/expect-damaged.ts'
 
 let parent: string
 beforeAll(async () => {
@@ -124,11 +124,6 @@ describe('OutlierModel.fromState', () => {
   })
 
   it.each(refused)('refuses %s', async (_, change, message) => {
-    const error: unknown = await restored({ ...state, ...change }).catch(
-      (thrown: unknown) => thrown,
-    )
-    expect(error).toBeInstanceOf(DataError)
-    expect((error as DataError).url).toMatch(parent)
-    expect((error as Error).message).toContain(message)
+    await expectDamaged(restored({ ...state, ...change }), parent, message)
   })
 })
