@@ -28,6 +28,9 @@ const partBytes = 8 * 2 ** 20
 const partsOfASize = 1000
 const mostParts = 10_000
 
+/** How much later than it was given up a request may be done. */
+const lateMs = 60_000
+
 /** The key of {@link UploadState.tag} in an object's metadata. */
 export const tagKey = 'millrace-output'
 
@@ -44,6 +47,8 @@ export class S3Upload implements Output {
   readonly #tag: string
   readonly #parts: CompletedPart[]
   #upload: string | undefined
+  /** How long it took to begin the upload, where answers to that were lost. */
+  #lostMs: number | undefined
   #bytes: number
   #part: Uint8Array
   #filled: number
@@ -111,7 +116,11 @@ export class S3Upload implements Output {
   async finish(): Promise<UploadState> {
     // An object without bytes has one part without bytes.
     if (this.#filled > 0 || this.#bytes === 0) await this.#cut()
-    return this.stage()
+    const state = await this.stage()
+    // The service may have done late what was given up; an upload that stays does not spoil the object.
+    if (this.#lostMs !== undefined)
+      await this.#clearTries(this.#lostMs, this.#upload).catch(() => undefined)
+    return state
   }
 
   async close(): Promise<void> {
@@ -173,7 +182,10 @@ export class S3Upload implements Output {
         return UploadId ?? ''
       })
       failPoint('upload: after create')
-      if (tries > 1) await this.#clearTries(performance.now() - began, id)
+      if (tries > 1) {
+        this.#lostMs = performance.now() - began
+        await this.#clearTries(this.#lostMs, id)
+      }
       return id
     } catch (error) {
       await this.#clearTries(performance.now() - began).catch(() => undefined)
@@ -181,15 +193,18 @@ export class S3Upload implements Output {
     }
   }
 
-  /** Aborts what was begun by tries whose answers were lost, in the last `withinMs`. */
+  /** Aborts what was begun by tries whose answers were lost, in `withinMs` and up to a minute late. */
   async #clearTries(withinMs: number, id?: string): Promise<void> {
     const { bucket, key } = this.#place
     const how = { settings: this.#settings, signal: new AbortController().signal }
     await abortUploads({ bucket, prefix: key }, how, (upload, uploads) => {
       // The clock of the service tells whole seconds, and it need not be ours.
       const own = uploads.find((each) => each.id === id)
-      const since = own ? own.began.getTime() - 1_000 : Date.now() - 60_000
-      const recent = upload.began.getTime() >= since - withinMs
+      const [since, until] = own
+        ? [own.began.getTime() - 1_000, own.began.getTime() + lateMs]
+        : [Date.now() - lateMs, Infinity]
+      const began = upload.began.getTime()
+      const recent = began >= since - withinMs && began <= until
       return upload.key === key && upload.id !== id && recent
     })
   }

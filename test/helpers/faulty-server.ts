@@ -30,6 +30,8 @@ export type Fault =
   | 'silence'
   /** What was asked for is done, and the connection reset instead of an answer. */
   | 'answer lost'
+  /** Nothing comes, and half a second later what was asked for is done. */
+  | 'done late'
   /** The connection is reset when half of the body has come. */
   | 'reset amid body'
   /** The connection ends when half of the body has come. */
@@ -144,7 +146,7 @@ export async function startFaulty(service: Service): Promise<FaultyServer> {
     served.push({ method, url, headers: asked.headers, ...names, fault, bytes })
     const answer = await withFault(service, asked, fault)
     if (answer) bytes.sent = await send(response, method === 'HEAD' ? bare(answer) : answer, fault)
-    else if (fault !== 'silence') request.socket.resetAndDestroy()
+    else if (fault !== 'silence' && fault !== 'done late') request.socket.resetAndDestroy()
   }
 
   function fitting(of: string, key?: RegExp): readonly Served[] {
@@ -225,6 +227,9 @@ async function withFault(
     }
     case 'reset':
     case 'silence':
+      return undefined
+    case 'done late':
+      setTimeout(() => void service.answer(asked), 500)
       return undefined
     case 'answer lost':
       await service.answer(asked)

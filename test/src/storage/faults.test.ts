@@ -298,6 +298,19 @@ describe('an output into a bucket', () => {
     }
   })
 
+  it('leaves no upload when one is begun after it was given up', async () => {
+    s3.inject({ fault: 'done late', of: 'CreateMultipartUpload', times: 1 })
+    const flow = new Flow(async function* () {
+      yield await Promise.resolve(textRow('x'.repeat(9 * 2 ** 20)))
+      await vi.waitUntil(() => s3.openUploads().length === 2, { timeout: 10_000 })
+      yield textRow('y')
+    })
+    await lastValueFrom(
+      flow.pipe(toJsonl(`s3://${bucket}/out/written`, { storage: { requestTimeoutMs: 100 } })),
+    )
+    expect(s3.openUploads()).toEqual([])
+  })
+
   it('is whole in parts, when a tenth of the requests fails', async () => {
     const whole = await write(toJsonl, patient, 450_000)
     expect(whole?.length).toBeGreaterThan(2 * 8 * 2 ** 20)
