@@ -30,8 +30,8 @@ export type Fault =
   | 'silence'
   /** What was asked for is done, and the connection reset instead of an answer. */
   | 'answer lost'
-  /** Nothing comes, and half a second later what was asked for is done. */
-  | 'done late'
+  /** Nothing comes, and what was asked for is done when it is released. */
+  | 'held'
   /** The connection is reset when half of the body has come. */
   | 'reset amid body'
   /** The connection ends when half of the body has come. */
@@ -118,6 +118,8 @@ export interface FaultyServer {
   inject(...rules: readonly Rule[]): void
   /** Has requests go well again, and forgets those so far. */
   calm(): void
+  /** Does what is held. */
+  release(): Promise<void>
   /** Number of requests for keys that fit. */
   count(of: string, key?: RegExp): number
   /** Bytes of bodies that were sent for GETs of keys that fit. */
@@ -129,6 +131,7 @@ export interface FaultyServer {
 export async function startFaulty(service: Service): Promise<FaultyServer> {
   let rules: readonly ActiveRule[] = []
   const served: Served[] = []
+  const held: Asked[] = []
   const server = createServer((request, response) => {
     void serve(request, response).catch(() => {
       response.destroy()
@@ -144,9 +147,10 @@ export async function startFaulty(service: Service): Promise<FaultyServer> {
     const fault = rules.find((rule) => rule.hits(asked))?.fault
     const bytes = { received: body.length, sent: 0 }
     served.push({ method, url, headers: asked.headers, ...names, fault, bytes })
+    if (fault === 'held') held.push(asked)
     const answer = await withFault(service, asked, fault)
     if (answer) bytes.sent = await send(response, method === 'HEAD' ? bare(answer) : answer, fault)
-    else if (fault !== 'silence' && fault !== 'done late') request.socket.resetAndDestroy()
+    else if (fault !== 'silence' && fault !== 'held') request.socket.resetAndDestroy()
   }
 
   function fitting(of: string, key?: RegExp): readonly Served[] {
@@ -164,6 +168,9 @@ export async function startFaulty(service: Service): Promise<FaultyServer> {
     calm() {
       rules = []
       served.length = 0
+    },
+    async release() {
+      for (const asked of held.splice(0)) await service.answer(asked)
     },
     count: (of, key) => fitting(of, key).length,
     bytesRead: (key) => fitting('GET', key).reduce((sum, { bytes }) => sum + bytes.sent, 0),
@@ -227,9 +234,7 @@ async function withFault(
     }
     case 'reset':
     case 'silence':
-      return undefined
-    case 'done late':
-      setTimeout(() => void service.answer(asked), 500)
+    case 'held':
       return undefined
     case 'answer lost':
       await service.answer(asked)
