@@ -37,6 +37,7 @@ const names = ['pixels', 'width', 'height', 'channels']
  * - Rows: n to at most n; order kept.
  * - Columns: `image` (Binary) → `pixels` (tensor of varying shape height × width × 3, uint8, heavy),
  *   `width`, `height` (Int32, after EXIF), `channels` (Int32, of the file).
+ * - Samples of 16 bits lose their lower 8; floats are taken for 0..1, and what is outside is cut off.
  * - Animations and files of several pages: the first picture.
  * - Nulls: a row without a picture is at fault.
  * - Faults (`onError`): `MISSING`, `EMPTY`, `FORMAT`, `DAMAGED` (also cut files), `TOO_LARGE`.

@@ -28,6 +28,13 @@ export interface ImageStatsOptions extends PictureTaskOptions {
    */
   readonly column?: string
   /**
+   * Column of the same pictures, encoded: one with more than 8 bits per sample is measured as it is stored there, since
+   * `decode` leaves 8 bits of it. Put it right after `decode`.
+   *
+   * @default none
+   */
+  readonly stored?: string
+  /**
    * Whose definitions the statistics follow.
    *
    * @default 'default'
@@ -78,17 +85,18 @@ export function imageStats(
   options: ImageStatsOptions = {},
 ): OperatorFunction<RecordBatch, RecordBatch> {
   const task = taskOptions(options)
-  const { column, boxes } = task
+  const { column, stored, boxes } = task
 
   return rowTask({
     name: 'imageStats',
     task: 'image-stats',
     options: task,
-    reads: boxes === undefined ? [column] : [column, boxes],
+    reads: [column, stored, boxes].filter((name) => name !== undefined),
     samples: column,
     makes: statisticFields(task).map(({ name }) => name),
     fields(input) {
       checkPictures(input, column)
+      if (stored !== undefined) requireField(input, stored, { owner: 'imageStats', kind: 'binary' })
       if (boxes !== undefined) checkBoxes(input, boxes)
       const there = new Set(input.fields.map(({ name }) => name))
       return statisticFields(task).filter(({ name }) => !ofFile.includes(name) || !there.has(name))
@@ -99,7 +107,7 @@ export function imageStats(
 
 function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
   knownOptions('imageStats', options, [
-    ...['column', 'profile', 'statistics', 'perChannel', 'boxes', 'onError'],
+    ...['column', 'stored', 'profile', 'statistics', 'perChannel', 'boxes', 'onError'],
   ])
   const choices = Object.keys(profiles) as ProfileName[]
   const profile = oneOf('profile', options.profile ?? 'default', choices)
@@ -112,6 +120,7 @@ function taskOptions(options: ImageStatsOptions): ImageStatsTaskOptions {
   const statistics = statisticNames('statistics', options.statistics, known)
   return {
     column: nonEmptyString('column', options.column ?? 'pixels'),
+    stored: options.stored === undefined ? undefined : nonEmptyString('stored', options.stored),
     profile,
     statistics,
     perChannel: channelNames(options.perChannel ?? false, statistics),

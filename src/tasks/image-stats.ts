@@ -10,13 +10,15 @@ import {
 } from '../statistics/profiles.ts'
 import { blockOtherReaders } from './encoded-picture.ts'
 import { samplesIn } from './samples-in.ts'
-import { type StoredSamples, storedSamples } from './stored-samples.ts'
+import { deepSamples, type StoredSamples, storedSamples } from './stored-samples.ts'
 import type { TakeRoom, Task, TaskRow, TaskValue } from './task.ts'
 
 /** Options of this task. */
 export interface ImageStatsTaskOptions extends Wanted, Readonly<Record<string, unknown>> {
   /** Column of pictures. */
   readonly column: string
+  /** Column of the same pictures, encoded, for those with more than 8 bits per sample. */
+  readonly stored: string | undefined
 }
 
 /** Statistics that describe the file where `decode` or a dataset has said them already. */
@@ -30,7 +32,7 @@ export function start(options: ImageStatsTaskOptions): Task {
   const [ofBoxes, ratios] = [boxColumns(options), ratioColumns(options)]
   return {
     async run(row, room) {
-      const { samples, alpha } = await pictureIn(row, options.column, room)
+      const { samples, alpha } = await pictureIn(row, options, room)
       const picture = new MeasuredPicture(samples, profile.view(samples, alpha))
       const out: Record<string, TaskValue> = {}
       for (const { name, statistic } of ofPicture)
@@ -61,11 +63,18 @@ function partsOf(
   })
 }
 
-/** The picture as it is stored: a file's, or the decoded one, which has no opacity. */
-async function pictureIn(row: TaskRow, column: string, room: TakeRoom): Promise<StoredSamples> {
+/** The picture: as a file has it, or the decoded one, which has no opacity. */
+async function pictureIn(
+  row: TaskRow,
+  { column, stored }: ImageStatsTaskOptions,
+  room: TakeRoom,
+): Promise<StoredSamples> {
   const value = row[column]
   if (value instanceof Uint8Array) return storedSamples(value, room)
-  return { samples: samplesIn(row, column), alpha: false }
+  const encoded = stored === undefined ? null : row[stored]
+  // Whoever decoded it took the room for this too.
+  const deep = encoded instanceof Uint8Array && (await deepSamples(encoded))
+  return deep || { samples: samplesIn(row, column), alpha: false }
 }
 
 /** Null where it is not a finite number. */

@@ -7,6 +7,7 @@ import {
   openPicture,
   whole,
 } from './encoded-picture.ts'
+import { type PictureFormat, pictureFormat } from '../pictures/picture-format.ts'
 import { RowError, type TakeRoom } from './task.ts'
 
 /** A picture as its file has it. */
@@ -36,14 +37,44 @@ const spaces: readonly string[] = [
  */
 export async function storedSamples(bytes: Uint8Array, room: TakeRoom): Promise<StoredSamples> {
   const picture = await openPicture(bytes, defaultLimitPixels)
-  const { width, height, channels, depth, space, hasAlpha } = picture.metadata
+  const { width, height } = picture.metadata
+  await room(width * height * storedPixelBytes(picture.metadata))
+  return samplesOf(picture)
+}
+
+/** The formats that may have more than 8 bits per sample. */
+const deepFormats: readonly (PictureFormat | undefined)[] = ['png', 'tiff', 'avif']
+
+/**
+ * Decodes a picture in the same way if it has more than 8 bits per sample, and is of those types; else undefined.
+ *
+ * @throws {RowError} see {@link storedSamples}
+ */
+export async function deepSamples(bytes: Uint8Array): Promise<StoredSamples | undefined> {
+  if (!deepFormats.includes(pictureFormat(bytes))) return undefined
+  const picture = await openPicture(bytes, defaultLimitPixels)
+  const { metadata } = picture
+  return metadata.depth !== 'uchar' && hasSamples(metadata) ? samplesOf(picture) : undefined
+}
+
+/** Whether a picture is of the types that {@link samplesOf} reads. */
+export function hasSamples({ depth, space }: Metadata): boolean {
+  return depth in arrays && spaces.includes(space)
+}
+
+/**
+ * The samples of an open picture; see {@link storedSamples}.
+ *
+ * @throws {RowError} if it is not of these types or is damaged
+ */
+export async function samplesOf(picture: EncodedPicture): Promise<StoredSamples> {
+  const { channels, depth, space, hasAlpha } = picture.metadata
   const Values = arrays[depth]
-  if (!Values || !spaces.includes(space))
+  if (!Values || !hasSamples(picture.metadata))
     throw new RowError(
       'FORMAT',
       `Expected gray, RGB or CMYK of 8 or 16 bits or floats, got ${space} of type ${depth}`,
     )
-  await room(width * height * pixelBytes(picture.metadata))
   // Of gray sharp drops the opacity, so that is decoded as RGB.
   const grayWithAlpha = hasAlpha && channels === 2
   const { data, info } = await raw(picture, grayWithAlpha ? rgbLike(space) : space)
@@ -78,8 +109,8 @@ function ownBuffer({ buffer, byteOffset, byteLength }: Buffer): ArrayBuffer {
   return (isAll ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer
 }
 
-/** Bytes per pixel: the samples, again if they are turned, what is held on the way, and a sorted copy of floats. */
-function pixelBytes(metadata: Metadata): number {
+/** Bytes per pixel that {@link samplesOf} takes: the samples, again if they are turned, what is held on the way, and a sorted copy of floats. */
+export function storedPixelBytes(metadata: Metadata): number {
   const { channels, depth, orientation = 1 } = metadata
   const sample = { uchar: 1, ushort: 2, float: 4, double: 8 }[depth as 'uchar'] * channels
   const sorted = depth === 'float' || depth === 'double' ? 8 * channels : 0

@@ -24,7 +24,7 @@ export interface FeatureSettings {
 }
 
 /** Raised when decoding, statistics, hashing or thumbnails change, so that what an older version stored is made again. */
-const recipe = 'millrace-3'
+const recipe = 'millrace-4'
 
 const statistics = [
   ...['size', 'aspect_ratio', 'depth', 'mean', 'std', 'var', 'skew', 'kurtosis', 'entropy'],
@@ -101,7 +101,7 @@ function computed(
   return flowOf(
     rows.pipe(
       decode({ onError: 'reject' }),
-      imageStats({ statistics, perChannel }),
+      imageStats({ stored: 'image', statistics, perChannel }),
       thumbnail(),
       resize({ width: size.width, height: size.height }),
       perceptualHash(),

@@ -126,6 +126,18 @@ describe('decode', () => {
     }
   })
 
+  it('takes floats for 0 to 1, as all that measures them does', async () => {
+    const file = await readFile(new URL('../fixtures/image-stats/float.tif', import.meta.url))
+    const gray = sharp(file).pipelineColourspace('b-w').toColourspace('b-w')
+    const stored = await gray.raw({ depth: 'float' }).toBuffer()
+    const floats = new Float32Array(Uint8Array.from(stored).buffer)
+    const { pixels, channels } = await decoded(file)
+    expect(channels).toBe(1)
+    expect([...pixels.data]).toEqual(
+      [...floats].flatMap((v) => Array.from({ length: 3 }, () => Math.round(255 * v))),
+    )
+  })
+
   it.each([
     { orientation: 1, size: [6, 4], left: [255, 0, 0] },
     { orientation: 3, size: [6, 4], left: [0, 0, 255] },

@@ -4,7 +4,7 @@ import { Float64, type RecordBatch, Uint16, type Vector } from 'apache-arrow'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../operators/decode.ts'
-import { imageStats } from '../../operators/image-stats.ts'
+import { imageStats, type ImageStatsOptions } from '../../operators/image-stats.ts'
 import { resize } from '../../operators/resize.ts'
 import { batchOf, textColumn, withColumns } from '../../src/batch/batch.ts'
 import { OptionError, SchemaError } from '../../src/errors.ts'
@@ -106,6 +106,35 @@ describe('imageStats', () => {
       expectNumbers(row, picture)
       expectNumbers(row, { channel_entropy: channels.flatMap((each) => each['entropy'] ?? NaN) })
     }
+  })
+
+  it('says of decoded pictures what is stored, where that has more than 8 bits', async () => {
+    const names = ['rgb.png', 'float.tif', 'rgb16.png', 'gray16.png']
+    const files = await Promise.all(names.map((name) => readFile(join(fixtures, name))))
+    const images = Object.fromEntries(names.map((name, at) => [name, files[at] ?? null]))
+    for (const size of [1, 4]) {
+      const operator = imageStats({ stored: 'image', perChannel: true })
+      const rows = await rowsOf(flowOf(pictureBatches(images, size)).pipe(decode(), operator))
+      expect(rows.map(({ id }) => id)).toEqual(names)
+      for (const row of rows) {
+        const { picture, channels } = numbers.files[String(row['id'])] as Numbered
+        expectNumbers(row, picture)
+        expectNumbers(row, { channel_entropy: channels.flatMap((each) => each['entropy'] ?? NaN) })
+      }
+    }
+  })
+
+  it('leaves to the decoded pictures what has 8 bits, or is of no type that it measures', async () => {
+    const images = {
+      gray,
+      jpeg: await plain(6, 4).jpeg().toBuffer(),
+      lab: await plain(6, 4).toColourspace('lab').tiff().toBuffer(),
+    }
+    const of = async (options: ImageStatsOptions) => {
+      const operators = [decode(), imageStats(options)] as const
+      return JSON.stringify(await rowsOf(flowOf(pictureBatches(images)).pipe(...operators)))
+    }
+    expect(await of({ stored: 'image', perChannel: true })).toEqual(await of({ perChannel: true }))
   })
 
   it('turns files as EXIF says, keeps the four channels of CMYK, and refuses what does not decode', async () => {
