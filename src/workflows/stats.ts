@@ -64,7 +64,11 @@ async function measuredPictures(options: StatsOptions): Promise<Flow<RecordBatch
   const perChannel = options.channels ?? false
   const settings = outlierSettings(options.outliers ?? {})
   return flowOf(
-    rows.pipe(decode({ onError: 'reject' }), imageStats({ perChannel }), outliers(settings)),
+    rows.pipe(
+      decode({ onError: 'reject' }),
+      imageStats({ stored: 'image', perChannel }),
+      outliers(settings),
+    ),
   )
 }
 

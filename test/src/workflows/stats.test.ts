@@ -1,8 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { stats } from '../../../src/workflows/stats.ts'
 import { millrace } from '../../helpers/command.ts'
+import {
+  expectNumbers,
+  fixtures,
+  type Numbers,
+  numbers,
+} from '../../helpers/image-stats-numbers.ts'
 import { noise, plain } from '../../helpers/pictures.ts'
 import { newFolder, rowsOf, unattended } from '../../helpers/workflows.ts'
 
@@ -10,7 +16,7 @@ const folder = newFolder()
 const pictures = join(folder, 'pictures')
 const sources = [{ path: pictures }]
 
-interface Numbers {
+interface Summary {
   readonly items: number
   readonly rejects: number
   readonly metrics: readonly Readonly<Record<string, unknown>>[]
@@ -32,7 +38,7 @@ beforeAll(async () => {
 describe('stats', () => {
   it('tells how each metric is spread, and what is flagged by metric and label', async () => {
     const { summary, text } = await stats({ sources, seed: 0 }, unattended())
-    const { items, rejects, metrics, labels } = summary as Numbers
+    const { items, rejects, metrics, labels } = summary as Summary
     expect([items, rejects]).toEqual([21, 1])
     const width = metrics.find(({ column }) => column === 'width')
     expect(width).toMatchObject({ count: 21, missing: 0, min: 30, median: 32, max: 34 })
@@ -53,7 +59,7 @@ describe('stats', () => {
   it('writes a row per picture, and tells the channels apart, if asked to', async () => {
     const out = join(folder, 'stats.parquet')
     const { summary } = await stats({ sources, seed: 0, out, channels: true }, unattended())
-    const names = (summary as Numbers).metrics.map(({ column }) => column)
+    const names = (summary as Summary).metrics.map(({ column }) => column)
     expect(names).toEqual(
       expect.arrayContaining(['mean', 'channel_mean[0]', 'channel_mean[1]', 'channel_mean[2]']),
     )
@@ -64,6 +70,19 @@ describe('stats', () => {
     expect([...(black?.['outlier_reasons'] as Iterable<string>)].join()).toContain(
       'than all others',
     )
+  })
+
+  it('measures pictures of 16 bits and of floats as they are stored', async () => {
+    const deep = join(folder, 'deep')
+    mkdirSync(deep)
+    for (const name of ['gray16.png', 'float.tif'])
+      copyFileSync(join(fixtures, name), join(deep, name))
+    const out = join(folder, 'deep.parquet')
+    await stats({ sources: [{ path: deep }], seed: 0, out }, unattended())
+    for (const row of await rowsOf(out)) {
+      const { mean, skew, entropy } = numbers.files[String(row['id'])]?.picture ?? {}
+      expectNumbers(row, { mean, skew, entropy } as Numbers)
+    }
   })
 
   it.each([
@@ -81,7 +100,7 @@ describe('stats', () => {
     writeFileSync(config, JSON.stringify({ outliers: { columns: ['width'], threshold: 1e9 } }))
     const { code, stdout } = await millrace(['stats', pictures, '--config', config, '--json'])
     expect(code).toBe(0)
-    const { labels } = JSON.parse(stdout) as Numbers
+    const { labels } = JSON.parse(stdout) as Summary
     expect(labels.map(({ flagged }) => flagged)).toEqual([0, 0])
   })
 })
