@@ -43,7 +43,7 @@ export interface Subject {
   /**
    * How often the run is cut, if it goes that far.
    *
-   * @default 5
+   * @default 3
    */
   readonly cuts?: number
 }
@@ -110,7 +110,7 @@ async function onePart(
 ): Promise<RunSummary | undefined> {
   const stop = new AbortController()
   const drain = new AbortController()
-  const last = part > (subject.cuts ?? 5)
+  const last = part > (subject.cuts ?? 3)
   // Goes a little further in each part, so that the cuts come to other places.
   const paced = pacing(subject.every ?? 3, {
     committed() {
