@@ -12,6 +12,12 @@ type Message<M, K extends keyof M> = M[K] extends (message: infer A) => unknown 
 type Answer<M, K extends keyof M> = M[K] extends (message: never) => infer R ? Unwrap<R> : never
 type Unwrap<R> = Awaited<R> extends Transfer<infer V> ? V : Awaited<R>
 
+/**
+ * Room for new objects in a thread. V8 would let it grow to 48 MB in each, slowly, so that a longer run would take more
+ * memory; what our threads make in numbers is buffers, which do not lie there. Measured by bench/soak.ts: 30 MB.
+ */
+const youngMb = 6
+
 interface Call {
   readonly id: number
   readonly method: string
@@ -90,7 +96,7 @@ export class WorkerThread<M extends Methods> {
   #start(): Worker {
     // onnxruntime 1.30 reports its use to its maker unless told not to, before its first session.
     process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
-    const worker = new Worker(this.#file)
+    const worker = new Worker(this.#file, { resourceLimits: { maxYoungGenerationSizeMb: youngMb } })
     worker.unref()
     worker.on('message', (reply: Reply) => {
       const call = this.#open.get(reply.id)
