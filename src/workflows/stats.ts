@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow'
+import { toParquet } from '../../connectors/to-parquet.ts'
 import { decode } from '../../operators/decode.ts'
 import { drop } from '../../operators/drop.ts'
 import { imageStats } from '../../operators/image-stats.ts'
@@ -24,7 +25,7 @@ export async function stats(
   options: StatsOptions,
   context: WorkflowContext,
 ): Promise<WorkflowResult> {
-  const { out, channels = false } = options
+  const { out, rejects, channels = false } = options
   const measured = await measuredPictures(options)
   const labelled = await hasText(measured, 'label')
   const counted = labelled ? measured : measured.pipe(withText('label', ''))
@@ -38,7 +39,8 @@ export async function stats(
       items: measured.pipe(drop({ columns: ['histogram', 'percentiles'] }), sinkFor(out)(out)),
     }),
   }
-  const ran = await runWhole(job, options, context)
+  const rejected = rejects === undefined ? {} : { rejects: toParquet(rejects) }
+  const ran = await runWhole(job, options, context, rejected)
   const counts = itemCounts(ran, 'imageStats')
   const tables: StatsTables = {
     metrics: keptRows(ran, 'metrics'),

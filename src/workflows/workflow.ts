@@ -80,6 +80,8 @@ export interface CompareOptions extends WorkflowOptions {
 export interface StatsOptions extends WorkflowOptions {
   /** File to write: a row per picture. */
   readonly out?: string
+  /** Parquet file to write the rejects to. */
+  readonly rejects?: string
   /** Whether the channels are told apart. */
   readonly channels?: boolean
   /** What is out of bounds. */

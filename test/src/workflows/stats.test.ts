@@ -72,6 +72,15 @@ describe('stats', () => {
     )
   })
 
+  it('writes the pictures that it cannot read, and why', async () => {
+    const rejects = join(folder, 'rejects.parquet')
+    const { code, stderr } = await millrace(['stats', pictures, '--rejects', rejects])
+    expect(code, stderr).toBe(0)
+    expect(await rowsOf(rejects)).toMatchObject([
+      { id: 'a/bad.png', operator: 'decode', code: 'FORMAT', attempt: 1 },
+    ])
+  })
+
   it('measures pictures of 16 bits and of floats as they are stored', async () => {
     const deep = join(folder, 'deep')
     mkdirSync(deep)
