@@ -49,6 +49,7 @@ export class Transfer<V> {
  */
 export class WorkerThread<M extends Methods> {
   readonly #file: string
+  readonly #data: unknown
   #worker: Worker | undefined
   #exited: Promise<void> | undefined
   #closing = false
@@ -58,14 +59,20 @@ export class WorkerThread<M extends Methods> {
     { resolve: (value: unknown) => void; reject: (error: unknown) => void }
   >()
 
-  /** `module` is relative to `importer` (its `import.meta.url`), without extension. */
-  constructor(importer: string, module: string) {
+  /** `module` is relative to `importer` (its `import.meta.url`), without extension. `data` is its `workerData`. */
+  constructor(importer: string, module: string, data?: unknown) {
     this.#file = workerFile(importer, module)
+    this.#data = data
   }
 
   /** How many calls are open. */
   get load(): number {
     return this.#open.size
+  }
+
+  /** Whether it takes no more calls. */
+  get closed(): boolean {
+    return this.#closing
   }
 
   /** Calls `method` with `message`; `transfer` lists the buffers that move with it. */
@@ -96,7 +103,10 @@ export class WorkerThread<M extends Methods> {
   #start(): Worker {
     // onnxruntime 1.30 reports its use to its maker unless told not to, before its first session.
     process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
-    const worker = new Worker(this.#file, { resourceLimits: { maxYoungGenerationSizeMb: youngMb } })
+    const worker = new Worker(this.#file, {
+      workerData: this.#data,
+      resourceLimits: { maxYoungGenerationSizeMb: youngMb },
+    })
     worker.unref()
     worker.on('message', (reply: Reply) => {
       const call = this.#open.get(reply.id)

@@ -17,6 +17,10 @@ export const parquetLimits = {
   leaves: 32_768,
   /** Bytes of memory that a thread may take to decode row groups of the default size. */
   memoryBytes: 1.5 * 2 ** 30,
+  /** Threads that are kept for the next who needs one. */
+  idleThreads: 2,
+  /** Bytes of memory that a thread which is kept may hold, in WebAssembly and in buffers. */
+  idleBytes: 16 * 2 ** 20,
 } as const
 
 /** Bytes of memory to decode a row group of so many bytes: it is held stored, decompressed and as Arrow. */

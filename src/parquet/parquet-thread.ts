@@ -1,24 +1,23 @@
 import { type RecordBatch, type Schema, tableFromIPC } from 'apache-arrow'
-import { type Methods, WorkerThread } from '../worker.ts'
+import { keepWorker, type ParquetWorker, takeWorker } from './idle-workers.ts'
 import { parquetLimits } from './limits.ts'
-import type { methods, WriteMessage } from './parquet-worker.ts'
+import type { WriteMessage } from './parquet-worker.ts'
 
-type ParquetMethods = typeof methods & Methods
-
-/** A trap in WebAssembly, and a stack that is used up. */
-const panics: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError'])
+/** A trap in WebAssembly, a stack that is used up, and a thread that died. */
+const panics: ReadonlySet<string> = new Set(['RuntimeError', 'RangeError', 'WorkerError'])
 
 /**
- * Reads and writes small Parquet files in a worker thread.
+ * Reads and writes small Parquet files in a worker thread, which it has for itself from the first call until it is
+ * closed.
  *
  * - Memory: the file being read and its rows, in WebAssembly, which gives nothing back before {@link recycle}
  *   and takes at most the bytes given: a file that inflates to more is refused.
  * - A damaged file may make the library panic. Its memory is then in doubt: the thread is given up, and the
- *   next call starts another.
+ *   next call takes another.
  */
 export class ParquetThread {
   readonly #memoryBytes: number
-  #thread: WorkerThread<ParquetMethods> | undefined
+  #thread: ParquetWorker | undefined
   #closed = false
 
   constructor(memoryBytes: number = parquetLimits.memoryBytes) {
@@ -64,34 +63,32 @@ export class ParquetThread {
     )
   }
 
-  /** Ends the thread; nothing can be done here any more. */
+  /** Lets go of the thread; nothing can be done here any more. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.recycle()
+    const thread = this.#thread
+    this.#thread = undefined
+    if (thread) await keepWorker(thread, this.#memoryBytes)
   }
 
-  /** Ends the thread, which gives its memory back; the next call starts another. */
+  /** Ends the thread, which gives its memory back; the next call takes another. */
   async recycle(): Promise<void> {
     const thread = this.#thread
     this.#thread = undefined
     await thread?.close()
   }
 
-  async #guarded<R>(work: (thread: WorkerThread<ParquetMethods>) => Promise<R>): Promise<R> {
+  async #guarded<R>(work: (thread: ParquetWorker) => Promise<R>): Promise<R> {
     if (this.#closed) throw new Error('Expected an open Parquet thread, got a closed one')
-    this.#thread ??= this.#start()
+    const thread = (this.#thread ??= takeWorker(this.#memoryBytes))
     try {
-      return await work(this.#thread)
+      return await work(thread)
     } catch (error) {
-      if (error instanceof Error && panics.has(error.name)) await this.recycle()
+      if (error instanceof Error && panics.has(error.name)) {
+        if (this.#thread === thread) this.#thread = undefined
+        await thread.close()
+      }
       throw error
     }
-  }
-
-  #start(): WorkerThread<ParquetMethods> {
-    const thread = new WorkerThread<ParquetMethods>(import.meta.url, './parquet-worker')
-    // Calls are answered in order; should this one fail, those that follow do too.
-    thread.call('load', this.#memoryBytes).catch(() => undefined)
-    return thread
   }
 }

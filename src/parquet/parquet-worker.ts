@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { workerData } from 'node:worker_threads'
 import {
   Compression,
   EnabledStatistics,
@@ -10,8 +11,20 @@ import {
   writeParquet,
   WriterPropertiesBuilder,
 } from 'parquet-wasm/esm'
+import { collect } from '../tasks/collect.ts'
 import { serve, Transfer } from '../worker.ts'
 import { withLimitedMemory } from './limited-memory.ts'
+
+/** What the thread needs from its start. */
+export interface ParquetSetup {
+  /** Most bytes of memory that the library may take. */
+  readonly memoryBytes: number
+  /** The library with that bound, where another thread has compiled it already. */
+  readonly library: CompiledLibrary | undefined
+}
+
+/** A `WebAssembly.Module`, of which Node's types (20) know nothing. */
+export type CompiledLibrary = object
 
 /** How row groups are compressed. */
 export type ParquetCompression = 'zstd' | 'snappy' | 'gzip' | 'none'
@@ -33,16 +46,21 @@ const codecs: Readonly<Record<ParquetCompression, Compression>> = {
   none: Compression.UNCOMPRESSED,
 }
 
+const setup = workerData as ParquetSetup
+const library = setup.library ?? compiled(setup.memoryBytes)
+initSync({ module: library })
+// What was compiled here leaves 10 MB of bytes behind, which would stay while the thread is idle.
+if (!setup.library) collect()
+
 /** Tables that are being read, by number. What is not freed stays in WebAssembly memory for good. */
 const tables = new Map<number, Table>()
 let opened = 0
 
 /** The methods of the Parquet worker. */
 export const methods = {
-  /** Loads the library, with a bound to its memory. Comes before all others. */
-  load(memoryBytes: number): void {
-    const file = createRequire(import.meta.url).resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')
-    initSync({ module: withLimitedMemory(readFileSync(file), memoryBytes) })
+  /** The library as it was compiled, for other threads. */
+  library(): CompiledLibrary {
+    return library
   },
 
   /** The Arrow schema of a file that has no row group, as an Arrow IPC stream. */
@@ -73,6 +91,12 @@ export const methods = {
     tables.delete(table)
   },
 
+  /** Frees all tables; returns the bytes of memory that the library and buffers still hold. */
+  clear(): number {
+    for (const number of tables.keys()) methods.free(number)
+    return process.memoryUsage().external
+  },
+
   /** Writes one row group as a file of its own. */
   write({ ipc, compression, dictionaries }: WriteMessage): Transfer<Uint8Array> {
     let builder = new WriterPropertiesBuilder()
@@ -86,6 +110,14 @@ export const methods = {
 }
 
 serve(methods)
+
+function compiled(memoryBytes: number): CompiledLibrary {
+  const file = createRequire(import.meta.url).resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')
+  const { WebAssembly } = globalThis as unknown as {
+    WebAssembly: { Module: new (bytes: Uint8Array) => CompiledLibrary }
+  }
+  return new WebAssembly.Module(withLimitedMemory(readFileSync(file), memoryBytes))
+}
 
 function moved(bytes: Uint8Array): Transfer<Uint8Array> {
   return new Transfer(bytes, [bytes.buffer as ArrayBuffer])

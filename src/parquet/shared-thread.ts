@@ -1,6 +1,6 @@
 import { ParquetThread } from './parquet-thread.ts'
 
-/** One thread for all that use it at the same time: it starts with the first, and ends with the last. */
+/** One thread for all that use it at the same time: taken by the first, let go of by the last. */
 export class SharedThread {
   #thread: ParquetThread | undefined
   #users = 0

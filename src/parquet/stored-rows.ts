@@ -89,7 +89,7 @@ export class StoredRows {
     return columnsOf(concat(parts))
   }
 
-  /** Closes the file and ends the thread that decodes. */
+  /** Closes the file and lets go of the thread that decodes. */
   async close(): Promise<void> {
     await this.#bytes.close()
     await this.#thread.close()
