@@ -28,7 +28,7 @@ export interface InferOptions extends PictureModelOptions, PictureTaskOptions {}
  * - State: the model; no tensor outlives its picture.
  *
  * The model is loaded and run on a black picture when the schema is asked for, so a model that does not fit is
- * found before any picture is read. A package that runs models for TensorFlow.js (see `backend`; all are
+ * found before any picture is read; of the bundled one it is known what it makes. A package that runs models for TensorFlow.js (see `backend`; all are
  * optional) and is installed but does not load is then a warning of the process, `MILLRACE_BACKEND`, which names
  * it and the one that is used instead.
  *

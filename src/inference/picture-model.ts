@@ -9,6 +9,7 @@ import { pathInside } from '../path-inside.ts'
 import type { PictureSize } from '../pictures/pixels.ts'
 import { WorkerThread } from '../worker.ts'
 import { externalDataFiles } from './external-data.ts'
+import { knownDescription } from './known-model.ts'
 import type { PictureModel } from './loaded-model.ts'
 import { modelFiles } from './model-files.ts'
 import type { ModelDescription, ModelMethods } from './model-worker.ts'
@@ -122,8 +123,9 @@ const warned = new Set<string>()
 
 /**
  * The columns that `model` makes of pictures of `size`. Loads the model in a thread and runs it
- * once, so what it says is so; the answer is kept while the files do not change. A backend that
- * is installed and does not load is a warning of the process, once, with the code `MILLRACE_BACKEND`.
+ * once, so what it says is so, except where the answer is known; it is kept while the files do not change.
+ * A backend that is installed and does not load is a warning of the process, once, with the code
+ * `MILLRACE_BACKEND`.
  *
  * @throws {OptionError} if there is no such file, input or output
  * @throws {SchemaError} if the pictures have another size than it wants, or no common one
@@ -139,7 +141,7 @@ export async function modelColumns(
   const key = JSON.stringify([model, size, stats.map(({ mtimeMs, size }) => [mtimeMs, size])])
   let description = described.get(key)
   if (!description) {
-    description = inThread((thread) => thread.call('describe', { model, size }))
+    description = describe(model, size)
     described.set(key, description)
     description.catch(() => described.delete(key))
   }
@@ -149,6 +151,14 @@ export async function modelColumns(
     process.emitWarning(warning, { code: 'MILLRACE_BACKEND' })
   }
   return columns
+}
+
+async function describe(
+  model: PictureModel,
+  size: PictureSize | undefined,
+): Promise<ModelDescription> {
+  const known = await knownDescription(model, size)
+  return known ?? inThread((thread) => thread.call('describe', { model, size }))
 }
 
 /**
