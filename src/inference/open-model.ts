@@ -4,7 +4,6 @@ import { feeder, type FedType, fedTypes, type Layout } from './feeder.ts'
 import type { LoadedModel, ModelInput, ModelTensor, PictureModel } from './loaded-model.ts'
 import { reasonOf } from './reason-of.ts'
 import { modelFiles } from './model-files.ts'
-import { loadOnnx } from './onnx-model.ts'
 import { loadSavedModel } from './saved-model.ts'
 import { loadTfjs } from './tfjs-model.ts'
 
@@ -109,7 +108,11 @@ async function load({ file, backend, outputs }: PictureModel): Promise<LoadedMod
   const { kind, path } = await modelFiles(file)
   if (kind === 'tfjs') return loadTfjs(path, asked, backend)
   if (kind === 'saved-model') return loadSavedModel(path, asked, backend)
-  if (backend === undefined) return loadOnnx(path, asked)
+  if (backend === undefined) {
+    // Its runtime is loaded only where it is needed.
+    const { loadOnnx } = await import('./onnx-model.ts')
+    return loadOnnx(path, asked)
+  }
   throw new OptionError(
     `Expected option \`backend\` with a model for TensorFlow.js only, got '${backend}' with \`${file}\``,
   )

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { ElementType, Tensor, TensorValues } from './onnx-graph.ts'
 
 /** A graph and the name under which its session is kept. */
@@ -15,6 +15,13 @@ const mostSessions = 64
 
 const sessions = new Map<string, Promise<InferenceSession>>()
 
+let loading: Promise<typeof import('onnxruntime-node')> | undefined
+
+/** The runtime, loaded at the first graph: much of what small inputs ask of the thread does without. */
+function runtime(): Promise<typeof import('onnxruntime-node')> {
+  return (loading ??= import('onnxruntime-node'))
+}
+
 /**
  * Runs a graph on this thread, which it blocks. Only for worker threads; others go through `kernel()`.
  * A session is made at a graph's first run and kept.
@@ -23,10 +30,11 @@ export async function runGraph(
   graph: Graph,
   inputs: Readonly<Record<string, Tensor>>,
 ): Promise<Record<string, Tensor>> {
+  const { Tensor } = await runtime()
   const session = await sessionOf(graph)
   const feeds: Record<string, OrtTensor> = {}
   for (const [name, { type, dims, values }] of Object.entries(inputs))
-    feeds[name] = new OrtTensor(type as 'float64', values as Float64Array, dims)
+    feeds[name] = new Tensor(type as 'float64', values as Float64Array, dims)
   const results = await session.run(feeds)
   const outputs: Record<string, Tensor> = {}
   for (const [name, { type, dims, data }] of Object.entries(results))
@@ -54,7 +62,8 @@ function sessionOf({ key, model }: Graph): Promise<InferenceSession> {
   return session
 }
 
-function create(model: Uint8Array): Promise<InferenceSession> {
+async function create(model: Uint8Array): Promise<InferenceSession> {
+  const { InferenceSession } = await runtime()
   return InferenceSession.create(model, {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { closeKernel, kernel, runKernel } from '../../../src/kernels/kernel.ts'
 import { OnnxGraph, type Tensor } from '../../../src/kernels/onnx-graph.ts'
@@ -47,6 +52,29 @@ describe('runKernel', () => {
     await closeKernel()
     expect((await call).y).toEqual(vector(36))
     expect((await runKernel<'y'>(squareGraph(), { x: vector(7) })).y).toEqual(vector(49))
+  })
+})
+
+describe('kernel', () => {
+  it('loads the runtime of graphs at the first graph', async () => {
+    const built = new URL('../../../dist/src/kernels/', import.meta.url).href
+    const program = `import { kernel, runKernel } from '${built}kernel.js'
+      const { OnnxGraph } = await import('${built}onnx-graph.js')
+      const isLoaded = () => process.report.getReport().sharedObjects.some((o) => /onnxruntime/.test(o))
+      await kernel().call('eigen', { matrix: Float64Array.of(4), size: 1, count: 1, seed: 1 })
+      const before = isLoaded()
+      const g = new OnnxGraph()
+      const x = g.input('x', 'float64', ['n'])
+      g.output('y', 'float64', g.node('Mul', [x, x]))
+      const values = Float64Array.of(3)
+      await runKernel({ key: 'square', model: g.model() }, { x: { type: 'float64', dims: [1], values } })
+      console.log(before, isLoaded())`
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-kernel-'))
+    const path = join(folder, 'program.mjs')
+    await writeFile(path, program)
+    const { stdout } = await promisify(execFile)(process.execPath, [path])
+    await rm(folder, { recursive: true })
+    expect(stdout).toBe('false true\n')
   })
 })
 
