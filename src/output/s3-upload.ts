@@ -117,9 +117,7 @@ export class S3Upload implements Output {
     // An object without bytes has one part without bytes.
     if (this.#filled > 0 || this.#bytes === 0) await this.#cut()
     const state = await this.stage()
-    // The service may have done late what was given up; an upload that stays does not spoil the object.
-    if (this.#lostMs !== undefined)
-      await this.#clearTries(this.#lostMs, this.#upload).catch(() => undefined)
+    await this.#clearLate()
     return state
   }
 
@@ -129,6 +127,7 @@ export class S3Upload implements Output {
 
   async discard(): Promise<void> {
     await this.close()
+    await this.#clearLate()
     await S3Upload.remove({ place: this.#place, upload: this.#upload }, this.#settings)
   }
 
@@ -191,6 +190,12 @@ export class S3Upload implements Output {
       await this.#clearTries(performance.now() - began).catch(() => undefined)
       throw error
     }
+  }
+
+  /** The service may have done later what was given up. An upload that stays does not spoil the object. */
+  async #clearLate(): Promise<void> {
+    if (this.#lostMs === undefined) return
+    await this.#clearTries(this.#lostMs, this.#upload).catch(() => undefined)
   }
 
   /** Aborts what was begun by tries whose answers were lost, in `withinMs` and up to a minute late. */

@@ -298,20 +298,26 @@ describe('an output into a bucket', () => {
     }
   })
 
-  it('leaves no upload when one is begun after it was given up', async () => {
-    s3.inject({ fault: 'held', of: 'CreateMultipartUpload', times: 1 })
-    const flow = new Flow(async function* () {
-      yield await Promise.resolve(textRow('x'.repeat(9 * 2 ** 20)))
-      await vi.waitUntil(() => s3.count('UploadPart') > 0, { timeout: 10_000 })
-      await s3.release()
-      expect(s3.openUploads()).toHaveLength(2)
-      yield textRow('y')
-    })
-    await lastValueFrom(
-      flow.pipe(toJsonl(`s3://${bucket}/out/written`, { storage: { requestTimeoutMs: 100 } })),
-    )
-    expect(s3.openUploads()).toEqual([])
-  })
+  it.each(['ends', 'fails'])(
+    'leaves no upload when one is begun after it was given up, and the run %s',
+    async (how) => {
+      s3.inject({ fault: 'held', of: 'CreateMultipartUpload', times: 1 })
+      const flow = new Flow(async function* () {
+        yield await Promise.resolve(textRow('x'.repeat(9 * 2 ** 20)))
+        await vi.waitUntil(() => s3.count('UploadPart') > 0, { timeout: 10_000 })
+        await s3.release()
+        expect(s3.openUploads()).toHaveLength(2)
+        if (how === 'fails') throw new Error('no more')
+        yield textRow('y')
+      })
+      const storage = { requestTimeoutMs: 100 }
+      const ended = lastValueFrom(flow.pipe(toJsonl(`s3://${bucket}/out/written`, { storage })))
+      expect(await ended.catch((error: unknown) => String(error))).toEqual(
+        how === 'fails' ? 'Error: no more' : expect.objectContaining({ rows: 2 }),
+      )
+      expect(s3.openUploads()).toEqual([])
+    },
+  )
 
   it('is whole in parts, when a tenth of the requests fails', async () => {
     const whole = await write(toJsonl, patient, 450_000)
