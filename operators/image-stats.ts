@@ -12,9 +12,9 @@ import {
   trueOrFalse,
 } from '../src/options.ts'
 import { isSamples } from '../src/pictures/samples.ts'
-import { type ProfileName, profiles } from '../src/statistics/profiles.ts'
+import { ofFile, type ProfileName, profiles } from '../src/statistics/profiles.ts'
 import { statisticFields } from '../src/statistics/statistic-fields.ts'
-import { type ImageStatsTaskOptions, ofFile } from '../src/tasks/image-stats.ts'
+import type { ImageStatsTaskOptions } from '../src/tasks/image-stats.ts'
 import type { PictureTaskOptions } from '../src/tasks/picture-task.ts'
 import { onErrorChoices, rowTask } from '../src/tasks/row-tasks.ts'
 

@@ -1,5 +1,4 @@
 /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices stay within sizes checked at the call */
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import { choleskyFactor, transposedInverse } from './cholesky.ts'
 import { type GraphValue, OnnxGraph, type Tensor } from './onnx-graph.ts'
 import { Random } from './random.ts'
@@ -41,7 +40,7 @@ export async function topEigen(message: {
   const { matrix, size, count, seed } = message
   const block = Math.min(size, Math.max(2 * count, count + 16))
   if (size <= wholeRows || 2 * block >= size) {
-    const { values, vectors } = wholeEigen(matrix, size)
+    const { values, vectors } = await wholeEigen(matrix, size)
     return {
       values: values.slice(0, block),
       vectors: vectors.slice(0, block * size),
@@ -52,10 +51,12 @@ export async function topEigen(message: {
 }
 
 /** All eigenpairs, descending, negative rounding cut to 0. */
-function wholeEigen(
+async function wholeEigen(
   matrix: Float64Array,
   size: number,
-): { values: Float64Array; vectors: Float64Array } {
+): Promise<{ values: Float64Array; vectors: Float64Array }> {
+  // Loaded at the first decomposition, which many kernel threads never make.
+  const { EigenvalueDecomposition, Matrix } = await import('ml-matrix')
   const decomposition = new EigenvalueDecomposition(Matrix.from1DArray(size, size, matrix), {
     assumeSymmetric: true,
   })
@@ -123,7 +124,7 @@ function degreeFor(ratio: number): number {
 /** Rayleigh–Ritz: the best pairs within the span of `basis`. */
 async function ritz(matrix: Tensor, basis: Tensor, block: number): Promise<Ritz> {
   const { product, small } = await runGraph(projectGraph, { matrix, basis })
-  const { values, vectors } = wholeEigen((small as Tensor).values as Float64Array, block)
+  const { values, vectors } = await wholeEigen((small as Tensor).values as Float64Array, block)
   const turned = await runGraph(turnGraph, {
     basis,
     product: product as Tensor,

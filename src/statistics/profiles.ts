@@ -4,6 +4,9 @@ import { dataeval1 } from './dataeval-1.ts'
 import { defaultProfile } from './default-profile.ts'
 import type { Profile, Statistic } from './profile.ts'
 
+/** Statistics that describe the file where `decode` or a dataset has said them already. */
+export const ofFile: readonly string[] = ['width', 'height', 'channels']
+
 /** The profiles, by name. */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   default: defaultProfile,

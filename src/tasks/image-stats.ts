@@ -3,6 +3,7 @@ import type { Box, Profile, Statistic } from '../statistics/profile.ts'
 import {
   boxColumns,
   channelColumns,
+  ofFile,
   pictureColumns,
   profiles,
   ratioColumns,
@@ -20,9 +21,6 @@ export interface ImageStatsTaskOptions extends Wanted, Readonly<Record<string, u
   /** Column of the same pictures, encoded, for those with more than 8 bits per sample. */
   readonly stored: string | undefined
 }
-
-/** Statistics that describe the file where `decode` or a dataset has said them already. */
-export const ofFile: readonly string[] = ['width', 'height', 'channels']
 
 /** Measures the picture in a column, its channels and its boxes. */
 export function start(options: ImageStatsTaskOptions): Task {
