@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const here = import.meta.dirname
@@ -16,6 +16,14 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+/** What measures the memory of its process, or takes over its clock. */
+const alone = [
+  ...['simulation', 'flow', 'parquet-writer', 'report-page', 'from-tar'].map(
+    (name) => `**/${name}.test.ts`,
+  ),
+  ...['**/fuzz/*.test.ts', '**/tasks/decode.test.ts'],
+]
+
 export default defineConfig({
   resolve: {
     // Tests that import an example run it from the sources, as they do everything else.
@@ -28,9 +36,19 @@ export default defineConfig({
     dir: 'test',
     // Much of the time goes into processes that are waited for.
     maxWorkers: 2,
-    // What all files import is loaded once in each worker, which is a sixth of the time; none mocks a module.
-    isolate: false,
     sequence: { sequencer: LongFirst },
+    // The others share what they import, which is loaded once in each worker: a sixth of the time. None mocks a module.
+    projects: [
+      { extends: true, test: { name: 'alone', include: alone } },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          exclude: [...configDefaults.exclude, ...alone],
+          isolate: false,
+        },
+      },
+    ],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // CI machines are shared and stall: there a failure has to come twice.

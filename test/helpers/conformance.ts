@@ -128,7 +128,8 @@ async function onePart(
   try {
     const summary = await run(await subject.job(out, paced), {
       rejects: toJsonl(join(out, 'rejects.jsonl')),
-      threads: 2,
+      // Each part starts its threads.
+      threads: cut === 'at each checkpoint' ? 2 : 1,
       maxRejectRatio: 1,
       signal: stop.signal,
       drain: drain.signal,
