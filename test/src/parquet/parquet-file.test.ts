@@ -190,7 +190,9 @@ describe('ParquetFile', () => {
       }
     }
     expect(outcomes.refused).toBeGreaterThan(50)
-    const whole = await rowsOf(await ParquetFile.open(await openFile(small), signal))
+    const file = await openFile(small)
+    const whole = await rowsOf(await ParquetFile.open(file, signal))
+    await file.close()
     expect(whole.flatMap((batch) => [...(batch.getChild('n') ?? [])] as unknown[])).toEqual([
       1,
       2,
