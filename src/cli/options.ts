@@ -62,6 +62,11 @@ export function memoryOption(): Option {
   return new Option('--memory <size>', what).argParser(byteCountOf)
 }
 
+/** `--rejects` */
+export function rejectsOption(): Option {
+  return new Option('--rejects <file>', 'Parquet file to write the rejects to')
+}
+
 /** Adds the options of every command that runs something; without `checkpoints` those of one that cannot be resumed. */
 export function addRunOptions(command: Command, { checkpoints = true } = {}): Command {
   command

@@ -10,6 +10,7 @@ import {
   type CheckpointFlags,
   checkpointOf,
   ratioOf,
+  rejectsOption,
   requireOption,
 } from './options.ts'
 import { byteSize, duration, note, plural, printJson } from './output.ts'
@@ -38,7 +39,7 @@ export function configure(command: Command): void {
       .argument('<pipeline>', 'TypeScript file whose default export is the pipeline')
       .argument('[args...]', 'given to the pipeline, if it is a function (after --)')
       .option('--max-reject-ratio <r>', 'most rejects per row, from the 100th row on', ratioOf, 0.5)
-      .option('--rejects <file>', 'Parquet file to write the rejects to')
+      .addOption(rejectsOption())
       .addOption(requireOption())
       .option('--spill-dir <dir>', "folder for spills (default: the system's temporary folder)"),
   ).action(runPipeline)

@@ -15,6 +15,7 @@ import {
   type CheckpointFlags,
   checkpointOf,
   positiveIntegerOf,
+  rejectsOption,
 } from './options.ts'
 import { note, print, printJson } from './output.ts'
 import { progressView } from './progress.ts'
@@ -23,8 +24,6 @@ import { UsageError } from './usage-error.ts'
 
 /** Loads a workflow: its modules are many, and help does not need them. */
 export type LoadWorkflow<Options> = () => Promise<Workflow<Options>>
-
-const rejectsHelp = 'Parquet file to write the rejects to'
 
 /** Sets up a command that reads sources and writes a folder: `report`, `fit`. Its parts, of those names, are set by its config alone. */
 export function configureFolderCommand(
@@ -45,7 +44,7 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
   command
     .option('--models <dir>', 'folder of fitted models, as fit and report write it (required)')
     .option('--out <file>', '.parquet, .csv or .jsonl to write, or - (required)')
-    .option('--rejects <file>', rejectsHelp)
+    .addOption(rejectsOption())
   addSourceOptions(command).action(async (sources: string[]) => {
     const { scoredPartNames } = await import('../workflows/score-parts.ts')
     const parts = await configured(command, scoredPartNames)
@@ -62,7 +61,7 @@ export function configureScore(command: Command, load: LoadWorkflow<ScoreOptions
 export function configureStats(command: Command, load: LoadWorkflow<StatsOptions>): void {
   command
     .option('--out <file>', '.parquet, .csv or .jsonl to write a row per picture to, or -')
-    .option('--rejects <file>', rejectsHelp)
+    .addOption(rejectsOption())
     .option('--channels', 'tell the channels apart')
   addSourceOptions(command, { model: false }).action(async (sources: string[]) => {
     const settings = await configured(command, ['outliers'])

@@ -101,7 +101,7 @@ function computed(
   return flowOf(
     rows.pipe(
       decode({ onError: 'reject' }),
-      imageStats({ stored: 'image', statistics, perChannel }),
+      imageStats({ stored: 'image', statistics, perChannel, onError: 'reject' }),
       thumbnail(),
       resize({ width: size.width, height: size.height }),
       perceptualHash(),

@@ -68,7 +68,7 @@ async function measuredPictures(options: StatsOptions): Promise<Flow<RecordBatch
   return flowOf(
     rows.pipe(
       decode({ onError: 'reject' }),
-      imageStats({ stored: 'image', perChannel }),
+      imageStats({ stored: 'image', perChannel, onError: 'reject' }),
       outliers(settings),
     ),
   )

@@ -88,7 +88,9 @@ describe('stats', () => {
       copyFileSync(join(fixtures, name), join(deep, name))
     const out = join(folder, 'deep.parquet')
     await stats({ sources: [{ path: deep }], seed: 0, out }, unattended())
-    for (const row of await rowsOf(out)) {
+    const rows = await rowsOf(out)
+    expect(rows.map(({ id }) => id)).toEqual(['float.tif', 'gray16.png'])
+    for (const row of rows) {
       const { mean, skew, entropy } = numbers.files[String(row['id'])]?.picture ?? {}
       expectNumbers(row, { mean, skew, entropy } as Numbers)
     }
